@@ -1,0 +1,50 @@
+# Everything a person types. The first call sets the environment up; later calls find it ready.
+VENV := .venv
+PY := $(VENV)/bin/python
+UV_VERSION := 0.13.9
+
+.PHONY: run reset demo test check openapi bench lock browser format clean
+
+run: $(VENV)/.ok        ## start everything; Ctrl-C stops it
+	@$(PY) -m local run
+
+reset: $(VENV)/.ok      ## empty .local/
+	@$(PY) -m local reset
+
+demo: $(VENV)/.ok       ## one affiliation's whole life, day by day
+	@$(PY) -m local demo
+
+openapi: $(VENV)/.ok    ## print the API's OpenAPI document
+	@$(PY) -m api.openapi
+
+test: $(VENV)/.ok check ## lint, types, import contracts, tests
+	@$(PY) -m pytest -q
+
+check: $(VENV)/.ok
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy .
+	@$(VENV)/bin/lint-imports
+
+format: $(VENV)/.ok
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+bench: $(VENV)/.ok      ## measurements, as ratios to a bare floor of the same run
+	@$(PY) -m bench
+
+lock: $(VENV)/.ok       ## pin and hash the dependencies of pyproject.toml
+	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock" --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .local bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.ok: requirements-dev.lock
+	@echo "Setting up the environment (once)…"
+	@python3 -m venv $(VENV) || (echo "Python ≥ 3.11 with venv is needed: apt install python3-venv" && exit 1)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check "uv==$(UV_VERSION)"
+	@$(VENV)/bin/uv pip install -q --require-hashes --no-deps -r requirements-dev.lock --python $(PY)
+	@touch $@
