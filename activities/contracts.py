@@ -1,0 +1,277 @@
+"""What workflows and activities say to each other: names, frozen inputs and outcomes, time limits.
+
+Ids, dates and codes only: whatever is here ends up in Temporal's histories, where nothing personal may go.
+
+This module and those of `domain/` that it names do without `from __future__ import annotations`: inside the workflow
+sandbox pydantic could not resolve annotations that are text.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from temporalio.common import RetryPolicy, SearchAttributeKey
+
+from domain.affiliation import (
+    AffiliationState,
+    Attention,
+    Channel,
+    Closure,
+    DeclineReason,
+    Message,
+    PauseReason,
+    Result,
+    Status,
+    Verdict,
+)
+from domain.media import Medium
+from domain.plan import Step
+from domain.policy import Policy
+
+# --- activities: names and time limits
+
+HAND_OVER = "hand_over_message"
+RECORD = "record_change"
+SWEEP = "sweep"
+
+# A provider may be away for days: retried without end, at most every quarter of an hour.
+HAND_OVER_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=15)
+)
+HAND_OVER_TIMEOUT = timedelta(seconds=90)  # one attempt: several provider calls of ten seconds each
+RECORD_TIMEOUT = timedelta(seconds=10)
+SWEEP_TIMEOUT = timedelta(seconds=60)
+SWEEP_RETRY = RetryPolicy(maximum_attempts=2)
+SWEEP_EVERY = timedelta(seconds=30)
+
+# --- search attributes, for operators only
+
+SIRET = SearchAttributeKey.for_keyword("Siret")
+SIREN = SearchAttributeKey.for_keyword("Siren")
+STATUS = SearchAttributeKey.for_keyword("AffiliationStatus")
+MEDIUM = SearchAttributeKey.for_keyword("AffiliationMedium")
+SEARCH_ATTRIBUTES = (SIRET, SIREN, STATUS, MEDIUM)
+
+
+def workflow_id(affiliation_id: str) -> str:
+    """The id of the workflow of one affiliation."""
+    return f"affiliation-{affiliation_id}"
+
+
+# --- who and what
+
+
+class ActorKind(StrEnum):
+    employer = "employer"
+    employee = "employee"
+    staff = "staff"
+    provider = "provider"
+    system = "system"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who did something, by id: an API key, a user; None for the employee and the system."""
+
+    kind: ActorKind
+    id: str | None = None
+
+
+SYSTEM_ACTOR = Actor(ActorKind.system)
+PROVIDER_ACTOR = Actor(ActorKind.provider)
+EMPLOYEE_ACTOR = Actor(ActorKind.employee)
+
+
+class EventKind(StrEnum):
+    """The lines of an affiliation's timeline; their French words are in `messages/words.py`."""
+
+    declared = "declared"
+    message_handed_over = "message_handed_over"
+    message_refused = "message_refused"
+    message_uncertain = "message_uncertain"
+    delivery_failed = "delivery_failed"
+    reminder_asked = "reminder_asked"
+    contact_corrected = "contact_corrected"
+    started = "started"
+    finalised = "finalised"
+    declined = "declined"
+    abandoned = "abandoned"
+    paused = "paused"
+    resumed = "resumed"
+    doubt_resolved = "doubt_resolved"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the timeline; numbered by the state's version it came with. `details`: codes only."""
+
+    kind: EventKind
+    at: datetime
+    actor: Actor
+    details: dict[str, str] = field(default_factory=dict)
+
+
+# --- activity inputs and outcomes
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A submission that is already in the database."""
+
+    channel: Channel
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """Hand one message over, exactly once for its business key, and record what became of it.
+
+    `state` is the workflow's, already numbered for the event that this will write.
+    """
+
+    affiliation_id: str
+    message: Message
+    state: AffiliationState
+
+
+class Handling(StrEnum):
+    """What the activity did about it."""
+
+    done = "done"  # `result` says how
+    postponed = "postponed"  # an automatic message outside working hours: ask again then
+    completed_meanwhile = "completed_meanwhile"  # the form is in: nothing was sent
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """`at`: when the provider answered, by the workflow's clock. `reason`: a code where it was refused."""
+
+    handling: Handling
+    result: Result
+    at: datetime
+    reason: str | None = None
+    completion: Completion | None = None
+
+
+@dataclass(frozen=True)
+class RecordChange:
+    """Write a change of state: read model, and a line of the timeline where there is one."""
+
+    affiliation_id: str
+    state: AffiliationState
+    next_step: Step | None
+    event: Event | None
+    # media whose links and codes stop working with this change
+    revoked: tuple[Medium, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """`completion` is set, and nothing was written, when an abandonment came after a submission."""
+
+    completion: Completion | None = None
+
+
+# --- workflow inputs and outcomes
+
+
+@dataclass(frozen=True)
+class StartAffiliation:
+    """Frozen into the affiliation: its policy and how its employee can be reached."""
+
+    affiliation_id: str
+    policy: Policy
+    reachable: tuple[Medium, ...]
+    medium: Medium | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: Status
+    closure: Closure | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request without other content than who asks: a reminder, a resumption."""
+
+    actor: Actor
+
+
+@dataclass(frozen=True)
+class ContactCorrected:
+    actor: Actor
+    contact_version: int
+    changed: tuple[Medium, ...]
+    reachable: tuple[Medium, ...]
+
+
+@dataclass(frozen=True)
+class DraftSaved:
+    by: Medium
+
+
+@dataclass(frozen=True)
+class Completed:
+    actor: Actor
+    completion: Completion
+
+
+@dataclass(frozen=True)
+class Declined:
+    by: Medium
+    reason: DeclineReason
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    actor: Actor
+    closure: Closure
+
+
+@dataclass(frozen=True)
+class Paused:
+    actor: Actor
+    reason: PauseReason
+
+
+@dataclass(frozen=True)
+class DoubtResolved:
+    actor: Actor
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class DeliveryFailed:
+    """A provider says, after having taken a message, that it did not arrive."""
+
+    medium: Medium
+    contact_version: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where an affiliation stands and everything still to come, dated."""
+
+    status: Status
+    medium: Medium
+    next_step: Step | None
+    calendar: tuple[Step, ...]
+    attention: Attention | None
+    pause: PauseReason | None
+    reminder_allowed_from: datetime | None
+    version: int
+
+
+# --- the sweep
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one round of the sweep found and did, in counts."""
+
+    started: int
+    submissions_told: int
+    deliveries_told: int
+    stuck: int

@@ -1,0 +1,239 @@
+"""The activity that hands one message over to a provider, exactly once for its business key.
+
+The key `(affiliation, kind, number)` is claimed in the ledger before the provider is called. `calling_since` stands
+while nobody knows what came of a call: a crash, a time-out. Then nothing is sent before the provider has been asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+from pydantic import TypeAdapter
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities import projection
+from activities.contracts import HAND_OVER, PROVIDER_ACTOR, Event, EventKind, HandedOver, Handling, HandOver
+from activities.writing import Writer
+from db import access, affiliations, dispatches
+from db.pool import Pool, system
+from domain.affiliation import Message, Result
+from domain.media import Medium
+from domain.plan import next_step
+from domain.policy import Policy
+from domain.working_time import next_working_moment
+from gateways.letter_codes import hash_secret, new_selector
+from gateways.mail import MailGateway
+from gateways.outcomes import Ambiguous, CannotTell, RefusalReason, Refused, Unavailable
+from gateways.post import PostGateway
+from gateways.sms import SmsGateway
+
+_POLICY = TypeAdapter(Policy)
+_LOOK_AGAIN = timedelta(seconds=15)
+_NOT_ABOUT_THE_ADDRESS = (RefusalReason.bad_content, RefusalReason.not_authorised)
+
+
+@dataclass(frozen=True)
+class Providers:
+    mail: MailGateway
+    post: PostGateway
+    sms: SmsGateway
+    # how long an e-mail or SMS whose fate is unknown may still surface in the provider's search
+    settling: timedelta
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    result: Result
+    provider_ref: str | None = None
+    reason: str | None = None
+
+
+class MessageDesk:
+    """Hands messages over and records what became of them, in one activity."""
+
+    def __init__(self, pool: Pool, providers: Providers, writer: Writer) -> None:
+        self._pool = pool
+        self._providers = providers
+        self._writer = writer
+
+    @activity.defn(name=HAND_OVER)
+    async def hand_over(self, order: HandOver) -> HandedOver:
+        """Safe to repeat after a crash anywhere. Raises ApplicationError (`ProviderUnavailable`, `OutcomeUnknown`),
+        both to be tried again."""
+        now = activity.info().current_attempt_scheduled_time
+        message, affiliation_id = order.message, UUID(order.affiliation_id)
+        async with system(self._pool) as connection:
+            person = await affiliations.person(connection, affiliation_id, order.state.contact_version)
+            if person is None:
+                raise ApplicationError("no such affiliation", type="UnknownAffiliation", non_retryable=True)
+            completion = None
+            if not order.state.closed:
+                completion = await projection.completion_of(connection, affiliation_id)
+            if completion is not None:
+                return HandedOver(Handling.completed_meanwhile, Result.superseded, now, completion=completion)
+            policy = _POLICY.validate_python(person["policy"])
+            if message.automatic and next_working_moment(now, policy.opens, policy.closes) > now:
+                return HandedOver(Handling.postponed, Result.superseded, now)
+            claim = await dispatches.claim(
+                connection, affiliation_id, message.kind, message.number, message.medium, order.state.contact_version
+            )
+        if claim["state"] == "prepared":
+            outcome = await self._call(claim, message, person, now)
+        else:  # a former attempt did it all and was cut off before it could say so
+            outcome = _recorded(claim)
+            now = claim["handed_over_at"] or now
+        await self._record(order, policy, claim["id"], outcome, now)
+        return HandedOver(Handling.done, outcome.result, now, reason=outcome.reason)
+
+    # --- calling
+
+    async def _call(self, claim: asyncpg.Record, message: Message, person: asyncpg.Record, now: datetime) -> _Outcome:
+        dispatch_id: UUID = claim["id"]
+        selector = await self._open_access(dispatch_id, message.medium)
+        in_doubt = claim["calling_since"] is not None
+        settled = in_doubt and claim["calling_seconds"] >= self._providers.settling.total_seconds()
+        try:
+            if message.medium is Medium.post:
+                ref = await self._post(claim, message, person, selector or "", now)
+            else:
+                ref = await self._send(dispatch_id, message, person, now, in_doubt, settled)
+        except Refused as refused:
+            result = Result.refused if refused.reason in _NOT_ABOUT_THE_ADDRESS else Result.bad_address
+            return _Outcome(result, reason=refused.reason.value)
+        except CannotTell:
+            return _Outcome(Result.uncertain, reason="cannot_tell")
+        except Unavailable as unavailable:
+            if not in_doubt:
+                await self._not_calling(dispatch_id)
+            delay = timedelta(seconds=unavailable.retry_after) if unavailable.retry_after else None
+            raise ApplicationError(str(unavailable), type="ProviderUnavailable", next_retry_delay=delay) from None
+        except Ambiguous as ambiguous:
+            raise ApplicationError(
+                str(ambiguous), type="OutcomeUnknown", next_retry_delay=min(_LOOK_AGAIN, self._providers.settling)
+            ) from None
+        return _Outcome(Result.accepted, provider_ref=ref)
+
+    async def _send(
+        self, dispatch_id: UUID, message: Message, person: asyncpg.Record, now: datetime, in_doubt: bool, settled: bool
+    ) -> str:
+        """An e-mail or an SMS: where a former call is in doubt, look before sending again."""
+        gateway: MailGateway | SmsGateway = (
+            self._providers.mail if message.medium is Medium.email else self._providers.sms
+        )
+        if in_doubt:
+            if await self._seen_at_provider(dispatch_id):
+                return ""
+            try:
+                found = await gateway.find(str(dispatch_id))
+            except CannotTell:
+                if settled:
+                    raise
+                raise Ambiguous("still settling") from None
+            if found is not None:
+                return found.provider_ref
+            if not settled:
+                raise Ambiguous("not seen yet")
+        if message.medium is Medium.email:
+            email = self._writer.email(dispatch_id, message, person, now)
+            await self._calling(dispatch_id)
+            return (await self._providers.mail.send(email)).provider_ref
+        sms = self._writer.sms(dispatch_id, message, person)
+        await self._calling(dispatch_id)
+        return (await self._providers.sms.send(sms)).provider_ref
+
+    async def _post(
+        self, claim: asyncpg.Record, message: Message, person: asyncpg.Record, selector: str, now: datetime
+    ) -> str:
+        """A letter: the gateway itself looks up what a former attempt did before it goes on."""
+        dispatch_id: UUID = claim["id"]
+        letter = await asyncio.to_thread(self._writer.letter, dispatch_id, message, person, selector, now)
+
+        async def remember(ref: str) -> None:
+            async with system(self._pool) as connection:
+                await connection.execute(dispatches.REMEMBER_REF, dispatch_id, ref)
+
+        await self._calling(dispatch_id)
+        return (await self._providers.post.hand_over(letter, claim["provider_ref"], remember)).provider_ref
+
+    async def _open_access(self, dispatch_id: UUID, medium: Medium) -> str | None:
+        """The link of this dispatch, and for a letter its code: made once, the same at every attempt."""
+        link_hash = self._writer.link_hash(dispatch_id)
+        async with system(self._pool) as connection:
+            known = await connection.fetchrow(access.TOKEN_OF_DISPATCH, dispatch_id)
+        if known is not None:
+            return known["selector"]  # type: ignore[no-any-return]
+        selector = secret_hash = None
+        if medium is Medium.post:
+            selector, secret_hash = new_selector(), await hash_secret(self._writer.letter_secret(dispatch_id))
+        async with system(self._pool) as connection:
+            await connection.execute(access.ADD_TOKEN, dispatch_id, link_hash, selector, secret_hash)
+        return selector
+
+    async def _calling(self, dispatch_id: UUID) -> None:
+        async with system(self._pool) as connection:
+            await connection.execute(dispatches.CALLING, dispatch_id)
+
+    async def _not_calling(self, dispatch_id: UUID) -> None:
+        async with system(self._pool) as connection:
+            await connection.execute(dispatches.NOT_CALLING, dispatch_id)
+
+    async def _seen_at_provider(self, dispatch_id: UUID) -> bool:
+        async with system(self._pool) as connection:
+            seen: bool = await connection.fetchval(dispatches.SEEN_AT_PROVIDER, dispatch_id)
+        return seen
+
+    # --- recording
+
+    async def _record(
+        self, order: HandOver, policy: Policy, dispatch_id: UUID, outcome: _Outcome, at: datetime
+    ) -> None:
+        """Ledger, timeline and read model in one transaction."""
+        message = order.message
+        state = order.state.handed_over(message, outcome.result, at)
+        details = {"message": message.kind.value, "number": str(message.number), "medium": message.medium.value}
+        if outcome.reason:
+            details["reason"] = outcome.reason
+        event = Event(_EVENTS[outcome.result], at, PROVIDER_ACTOR, details)
+        async with system(self._pool) as connection:
+            await connection.execute(
+                dispatches.SETTLE,
+                dispatch_id,
+                _LEDGER[outcome.result],
+                outcome.reason,
+                outcome.provider_ref or None,
+                at if outcome.result is Result.accepted else None,
+            )
+            await projection.write(
+                connection, UUID(order.affiliation_id), state, next_step(state, policy, at), event, at
+            )
+
+
+_EVENTS = {
+    Result.accepted: EventKind.message_handed_over,
+    Result.bad_address: EventKind.message_refused,
+    Result.refused: EventKind.message_refused,
+    Result.uncertain: EventKind.message_uncertain,
+}
+_LEDGER = {
+    Result.accepted: "handed_over",
+    Result.bad_address: "rejected",
+    Result.refused: "rejected",
+    Result.uncertain: "unknown",
+}
+
+
+def _recorded(claim: asyncpg.Record) -> _Outcome:
+    """What a former attempt wrote in the ledger."""
+    match claim["state"]:
+        case "handed_over" | "delivered":
+            return _Outcome(Result.accepted)
+        case "unknown":
+            return _Outcome(Result.uncertain, reason=claim["reason"])
+        case _:
+            not_address = claim["reason"] in {reason.value for reason in _NOT_ABOUT_THE_ADDRESS}
+            return _Outcome(Result.refused if not_address else Result.bad_address, reason=claim["reason"])

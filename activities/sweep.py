@@ -1,0 +1,125 @@
+"""The sweep: starts what was declared and not started, tells what was not told, reports what stands still."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from prometheus_client import Counter, Gauge
+from pydantic import TypeAdapter
+from temporalio import activity
+
+from activities.contracts import (
+    SWEEP,
+    Actor,
+    ActorKind,
+    Completed,
+    Completion,
+    DeliveryFailed,
+    StartAffiliation,
+    Swept,
+)
+from db import affiliations, dispatches, enrolments
+from db.pool import Pool, system
+from domain.affiliation import Channel, Refusal
+from domain.media import Medium
+from domain.policy import Policy
+from workflows.affiliation import AffiliationWorkflow
+from workflows.client import Affiliations, EngineAway, NotRunning
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+GRACE_SECONDS = 10.0  # younger rows are being told by whoever wrote them
+OVERDUE_MINUTES = 15
+
+STARTED = Counter("hcr_sweep_started_total", "Affiliations whose workflow the sweep had to start")
+STUCK = Gauge("hcr_affiliations_stuck", "Open affiliations with a step overdue and no running workflow")
+
+_POLICY = TypeAdapter(Policy)
+
+
+def reachable_media(has_email: bool, has_phone: bool) -> tuple[Medium, ...]:
+    """The media with an address; the postal one is always given."""
+    media = [Medium.email] if has_email else []
+    media.append(Medium.post)
+    if has_phone:
+        media.append(Medium.sms)
+    return tuple(media)
+
+
+class Sweeper:
+    def __init__(self, pool: Pool, engine: Affiliations, grace: timedelta = timedelta(seconds=GRACE_SECONDS)) -> None:
+        self._pool = pool
+        self._engine = engine
+        self._grace = grace.total_seconds()
+
+    @activity.defn(name=SWEEP)
+    async def sweep(self) -> Swept:
+        """Each part is bounded and idempotent; what fails is left for the next round."""
+        return Swept(
+            started=await self._start(),
+            submissions_told=await self._tell_submissions(),
+            deliveries_told=await self._tell_deliveries(),
+            stuck=await self._count_stuck(),
+        )
+
+    async def _start(self) -> int:
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(affiliations.NOT_STARTED, self._grace, BATCH)
+        for row in rows:
+            start = StartAffiliation(
+                affiliation_id=str(row["id"]),
+                policy=_POLICY.validate_python(row["policy"]),
+                reachable=reachable_media(row["has_email"], row["has_phone"]),
+                medium=Medium(row["asked_medium"]) if row["asked_medium"] else None,
+            )
+            await self._engine.start(start, row["siret"], row["siren"])
+            STARTED.inc()
+        return len(rows)
+
+    async def _tell_submissions(self) -> int:
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(enrolments.UNTOLD, self._grace, BATCH)
+        told = 0
+        for row in rows:
+            channel = Channel(row["channel"])
+            actor = Actor(ActorKind.employee if channel is Channel.online else ActorKind.staff, row["recorded_by"])
+            completed = Completed(actor, Completion(channel, tuple(row["missing"])))
+            try:
+                await self._engine.tell(str(row["affiliation_id"]), AffiliationWorkflow.complete, completed, "complete")
+                told += 1
+            except (NotRunning, Refusal) as why:
+                log.error("a submission could not be told: %s", type(why).__name__, extra={"id": row["affiliation_id"]})
+            except EngineAway:
+                break
+        return told
+
+    async def _tell_deliveries(self) -> int:
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(dispatches.TO_TELL, self._grace, BATCH)
+        for row in rows:
+            failed = DeliveryFailed(Medium(row["medium"]), row["contact_version"], row["reason"] or row["kind"])
+            try:
+                await self._engine.delivery_failed(str(row["affiliation_id"]), failed)
+            except NotRunning:
+                pass  # it has ended: there is nobody left to tell
+            except EngineAway:
+                break
+            async with system(self._pool) as connection:
+                await connection.execute(dispatches.TOLD, row["provider"], row["provider_event_id"])
+        return len(rows)
+
+    async def _count_stuck(self) -> int:
+        """Every open affiliation has a future timer or waits for a named person: whatever does not is counted."""
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(affiliations.OVERDUE, OVERDUE_MINUTES, BATCH)
+        stuck = 0
+        for row in rows:
+            if not await self._engine.is_running(str(row["id"])):
+                log.error("an open affiliation has no running workflow", extra={"id": str(row["id"])})
+            else:
+                log.error("a step of an affiliation is overdue", extra={"id": str(row["id"])})
+            stuck += 1
+        STUCK.set(stuck)
+        return stuck

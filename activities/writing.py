@@ -1,0 +1,145 @@
+"""Turns one affiliation's data into the message that leaves: addresses, links, codes, words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from domain.addresses import PostalAddress, envelope_lines
+from domain.affiliation import Message
+from domain.identifiers import Civility
+from domain.media import Language
+from domain.working_time import paris_date
+from gateways.encryption import FieldCipher, token_hash
+from gateways.letter_codes import format_code
+from gateways.mail import Email
+from gateways.post import Letter
+from gateways.sms import Sms
+from messages.emails import EmailContent, render_email
+from messages.forms import FormContent
+from messages.letters import LetterContent, render_letter
+from messages.sms import render_sms
+
+CIVILITIES = {Civility.madame.value: "Madame", Civility.monsieur.value: "Monsieur"}
+SCHEMES = {"RG": "general", "RL": "alsace_moselle"}
+PROFESSIONAL_STATUSES = {"NC": "non_cadre", "C": "cadre"}
+
+
+def reference_of(affiliation_id: UUID) -> str:
+    """What people quote on the phone: the end of the id, in groups."""
+    tail = affiliation_id.hex[-12:].upper()
+    return f"{tail[:4]} {tail[4:8]} {tail[8:]}"
+
+
+class Writer:
+    """Writes messages; `person` is the row of `db.affiliations.person`."""
+
+    def __init__(self, cipher: FieldCipher, public_base_url: str) -> None:
+        self._cipher = cipher
+        self._base_url = public_base_url.rstrip("/")
+
+    def link(self, dispatch_id: UUID) -> str:
+        """The personal link of a dispatch; nothing else stands in it."""
+        return f"{self._base_url}/e/{self._cipher.link_token(str(dispatch_id))}"
+
+    def link_hash(self, dispatch_id: UUID) -> bytes:
+        return token_hash(self._cipher.link_token(str(dispatch_id)))
+
+    def letter_secret(self, dispatch_id: UUID) -> str:
+        return self._cipher.letter_secret(str(dispatch_id))
+
+    def email(self, dispatch_id: UUID, message: Message, person: asyncpg.Record, now: datetime) -> Email:
+        link = self.link(dispatch_id)
+        rendered = render_email(
+            message.kind,
+            EmailContent(
+                first_name=_first_name(person),
+                last_name=person["last_name"],
+                civility=CIVILITIES[person["civility"]],
+                employer=person["establishment"],
+                city=person["establishment_city"],
+                link=link,
+                decline_link=f"{link}/non",
+                deadline=None,
+                missing=tuple(person["missing"] or ()),
+                language=Language(person["language"]),
+                reference=reference_of(person["id"]),
+            ),
+        )
+        return Email(
+            dispatch_id=str(dispatch_id),
+            to=person["email"],
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            kind=message.kind.value,
+            language=person["language"],
+        )
+
+    def letter(
+        self, dispatch_id: UUID, message: Message, person: asyncpg.Record, selector: str, now: datetime
+    ) -> Letter:
+        """Renders for about twenty milliseconds: call it in a thread."""
+        civility = CIVILITIES[person["civility"]]
+        address = PostalAddress(
+            line1=person["line1"],
+            line2=person["line2"] or "",
+            postcode=person["postcode"],
+            city=person["city"],
+            country=person["country"],
+        )
+        lines = envelope_lines(f"{civility} {_first_name(person)} {person['last_name']}", address)
+        pdf = render_letter(
+            message.kind,
+            LetterContent(
+                recipient_lines=lines,
+                first_name=_first_name(person),
+                last_name=person["last_name"],
+                civility=civility,
+                employer=person["establishment"],
+                city=person["establishment_city"],
+                web_address=f"{self._base_url.split('://', 1)[-1]}/courrier",
+                code=format_code(selector, self.letter_secret(dispatch_id)),
+                qr_link=self.link(dispatch_id),
+                deadline=None,
+                missing=tuple(person["missing"] or ()),
+                language=Language(person["language"]),
+                reference=reference_of(person["id"]),
+                sent_on=paris_date(now),
+            ),
+            self.form(person),
+        )
+        return Letter(dispatch_id=str(dispatch_id), pdf=pdf, address_lines=lines, country=person["country"])
+
+    def sms(self, dispatch_id: UUID, message: Message, person: asyncpg.Record) -> Sms:
+        text = render_sms(message.kind, self.link(dispatch_id), Language(person["language"]))
+        return Sms(dispatch_id=str(dispatch_id), to=person["phone"], text=text)
+
+    def form(self, person: asyncpg.Record) -> FormContent:
+        """The BIA, pre-filled with what the employer declared."""
+        return FormContent(
+            reference=reference_of(person["id"]),
+            civility=CIVILITIES[person["civility"]],
+            last_name=person["last_name"],
+            birth_name=person["birth_name"],
+            first_name=person["first_names"],
+            birth_date=person["birth_date"],
+            nir=self._cipher.decrypt(person["nir_sealed"], "employee", "nir", str(person["employee_id"])),
+            scheme=SCHEMES[person["scheme"]],
+            address=person["line1"],
+            address_complement=person["line2"] or "",
+            postal_code=person["postcode"],
+            city=person["city"],
+            email=person["email"] or "",
+            phone=person["phone"] or "",
+            employer=person["establishment"],
+            siret=person["siret"],
+            hire_date=person["hired_on"],
+            status=PROFESSIONAL_STATUSES[person["professional_status"]],
+        )
+
+
+def _first_name(person: asyncpg.Record) -> str:
+    return str(person["first_names"]).split(",")[0].strip()

@@ -1,0 +1,348 @@
+"""Affiliations, their contacts and their timelines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from db.pool import Connection
+
+# One statement writes everything of a declaration, so that it costs one round trip.
+DECLARE = """
+WITH person AS (
+    INSERT INTO employee (id, company_id, civility, last_name, birth_name, first_names, birth_date, nir_sealed,
+                          nir_index, search_name)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ON CONFLICT (company_id, nir_index) DO UPDATE SET civility = excluded.civility, last_name = excluded.last_name,
+        birth_name = excluded.birth_name, first_names = excluded.first_names, search_name = excluded.search_name
+    RETURNING id
+), declared AS (
+    INSERT INTO affiliation (id, company_id, establishment_id, employee_id, former_id, language, hired_on,
+                             professional_status, scheme, contract_kind, declared_by, policy, medium, asked_medium)
+    SELECT $11, $2, $12, person.id, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22 FROM person
+    RETURNING id, declared_at
+), reached AS (
+    INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, line2, postcode, city, country)
+    SELECT id, 1, $2, $23, $24, $25, $26, $27, $28, $29 FROM declared
+), told AS (
+    INSERT INTO affiliation_event (affiliation_id, number, company_id, kind, at, actor_kind, actor_id)
+    SELECT id, 0, $2, 'declared', declared_at, 'employer', $19 FROM declared
+), audited AS (
+    INSERT INTO audit_log (company_id, affiliation_id, actor_kind, actor_id, event)
+    SELECT $2, id, 'employer', $19, 'affiliation.declared' FROM declared
+)
+SELECT declared_at FROM declared
+"""
+
+OPEN_OF_PERSON = """
+SELECT a.id FROM affiliation a JOIN employee e ON e.id = a.employee_id
+WHERE a.establishment_id = $1 AND e.nir_index = $2 AND a.status IN ('preparing', 'sent', 'started')
+"""
+
+_SUMMARY = """
+SELECT a.id, a.former_id, c.siren, s.siret, s.name AS establishment, e.first_names, e.last_name, a.medium, a.status,
+       a.status_at, a.declared_at, a.hired_on, a.professional_status, a.scheme, a.contract_kind, a.language,
+       a.attention, a.pause, a.closure, a.next_step_kind, a.next_step_medium, a.next_step_at, a.version,
+       a.contact_version, a.employee_id, a.establishment_id, a.company_id
+FROM affiliation a
+JOIN employee e ON e.id = a.employee_id
+JOIN establishment s ON s.id = a.establishment_id
+JOIN company c ON c.id = a.company_id
+"""
+
+GET = _SUMMARY + "WHERE a.id = $1"
+
+FILTER = """
+WHERE ($1::text IS NULL OR c.siren = $1)
+  AND ($2::text IS NULL OR s.siret = $2)
+  AND ($3::text[] IS NULL OR a.status = ANY ($3))
+  AND ($4::text IS NULL OR a.medium = $4)
+  AND ($5::text IS NULL OR e.search_name LIKE '%' || $5 || '%')
+  AND ($6::date IS NULL OR a.status_at >= $6::date)
+  AND ($7::date IS NULL OR a.status_at < $7::date + 1)
+  AND ($8::boolean IS NULL OR (a.attention IS NOT NULL AND a.status IN ('preparing', 'sent', 'started')) = $8)
+"""
+
+LIST_NEWEST = (
+    _SUMMARY
+    + FILTER
+    + """
+  AND ($9::timestamptz IS NULL OR (a.status_at, a.id) < ($9, $10::uuid))
+ORDER BY a.status_at DESC, a.id DESC LIMIT $11
+"""
+)
+
+LIST_OLDEST = (
+    _SUMMARY
+    + FILTER
+    + """
+  AND ($9::timestamptz IS NULL OR (a.status_at, a.id) > ($9, $10::uuid))
+ORDER BY a.status_at, a.id LIMIT $11
+"""
+)
+
+COUNT = (
+    """
+SELECT count(*) FROM affiliation a
+JOIN employee e ON e.id = a.employee_id
+JOIN establishment s ON s.id = a.establishment_id
+JOIN company c ON c.id = a.company_id
+"""
+    + FILTER
+)
+
+EVENTS = """
+SELECT number, kind, at, actor_kind, actor_id, details FROM affiliation_event
+WHERE affiliation_id = $1 ORDER BY number
+"""
+
+# Numbered by the state: a late retry finds a newer version and changes nothing.
+PROJECT = """
+UPDATE affiliation SET status = $2, status_at = CASE WHEN status = $2 THEN status_at ELSE $3 END, medium = $4,
+       state = $5, version = $6, contact_version = $7, next_step_kind = $8, next_step_medium = $9, next_step_at = $10,
+       attention = $11, pause = $12, closure = $13
+WHERE id = $1 AND version < $6
+"""
+
+ADD_EVENT = """
+INSERT INTO affiliation_event (affiliation_id, number, company_id, kind, at, actor_kind, actor_id, details)
+SELECT $1, $2, company_id, $3, $4, $5, $6, $7 FROM affiliation WHERE id = $1
+ON CONFLICT (affiliation_id, number) DO NOTHING
+"""
+
+LOCK = "SELECT status, version FROM affiliation WHERE id = $1 FOR UPDATE"
+
+ADD_CONTACT = """
+INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, line2, postcode, city, country)
+SELECT $1, (SELECT max(version) + 1 FROM contact WHERE affiliation_id = $1), company_id, $2, $3, $4, $5, $6, $7, $8
+FROM affiliation WHERE id = $1
+RETURNING version
+"""
+
+CONTACT = """
+SELECT c.version, c.email, c.phone, c.line1, c.line2, c.postcode, c.city, c.country
+FROM contact c WHERE c.affiliation_id = $1 AND c.version = $2
+"""
+
+# Everything a message, a form or a page about one affiliation says of the person.
+PERSON = """
+SELECT a.id, a.company_id, a.employee_id, a.establishment_id, a.language, a.hired_on, a.professional_status, a.scheme,
+       a.contract_kind, a.status, a.policy, e.civility, e.last_name, e.birth_name, e.first_names, e.birth_date,
+       e.nir_sealed,
+       s.name AS establishment, s.siret, s.city AS establishment_city, c.version AS contact_version, c.email, c.phone,
+       c.line1, c.line2, c.postcode, c.city, c.country, n.missing
+FROM affiliation a
+JOIN employee e ON e.id = a.employee_id
+JOIN establishment s ON s.id = a.establishment_id
+JOIN contact c ON c.affiliation_id = a.id AND c.version = coalesce($2, a.contact_version)
+LEFT JOIN enrolment n ON n.affiliation_id = a.id
+WHERE a.id = $1
+"""
+
+NOT_STARTED = """
+SELECT a.id, a.policy, a.asked_medium, s.siret, c.siren, k.email IS NOT NULL AS has_email,
+       k.phone IS NOT NULL AS has_phone
+FROM affiliation a
+JOIN establishment s ON s.id = a.establishment_id
+JOIN company c ON c.id = a.company_id
+JOIN contact k ON k.affiliation_id = a.id AND k.version = 1
+WHERE a.version = 0 AND a.declared_at < now() - make_interval(secs => $1)
+ORDER BY a.declared_at LIMIT $2
+"""
+
+OVERDUE = """
+SELECT a.id FROM affiliation a
+WHERE a.status IN ('preparing', 'sent', 'started') AND a.version > 0
+  AND (a.next_step_at IS NULL OR a.next_step_at < now() - make_interval(mins => $1))
+  AND NOT EXISTS (SELECT FROM dispatch d WHERE d.affiliation_id = a.id AND d.state = 'prepared' AND d.attempts > 0)
+ORDER BY a.next_step_at LIMIT $2
+"""
+
+RESTART_SOURCE = """
+SELECT a.company_id, a.establishment_id, a.employee_id, a.language, a.hired_on, a.professional_status, a.scheme,
+       a.contract_kind, a.asked_medium, a.status, s.siret, c.siren, s.closed_on, k.email, k.phone, k.line1, k.line2,
+       k.postcode, k.city, k.country
+FROM affiliation a
+JOIN establishment s ON s.id = a.establishment_id
+JOIN company c ON c.id = a.company_id
+JOIN contact k ON k.affiliation_id = a.id AND k.version = a.contact_version
+WHERE a.id = $1
+"""
+
+RESTART = """
+WITH declared AS (
+    INSERT INTO affiliation (id, company_id, establishment_id, employee_id, former_id, language, hired_on,
+                             professional_status, scheme, contract_kind, declared_by, policy, medium, asked_medium)
+    SELECT $2, company_id, establishment_id, employee_id, id, language, hired_on, professional_status, scheme,
+           contract_kind, $3, $4, $5, asked_medium
+    FROM affiliation WHERE id = $1
+    RETURNING id, company_id, declared_at
+), reached AS (
+    INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, line2, postcode, city, country)
+    SELECT declared.id, 1, declared.company_id, k.email, k.phone, k.line1, k.line2, k.postcode, k.city, k.country
+    FROM declared, affiliation former
+    JOIN contact k ON k.affiliation_id = former.id AND k.version = former.contact_version
+    WHERE former.id = $1
+), told AS (
+    INSERT INTO affiliation_event (affiliation_id, number, company_id, kind, at, actor_kind, actor_id, details)
+    SELECT id, 0, company_id, 'declared', declared_at, 'employer', $3, jsonb_build_object('former', $1::text)
+    FROM declared
+), audited AS (
+    INSERT INTO audit_log (company_id, affiliation_id, actor_kind, actor_id, event)
+    SELECT company_id, id, 'employer', $3, 'affiliation.restarted' FROM declared
+)
+SELECT declared_at FROM declared
+"""
+
+OPEN_LIKE = """
+SELECT a.id FROM affiliation a JOIN affiliation former USING (establishment_id, employee_id)
+WHERE former.id = $1 AND a.status IN ('preparing', 'sent', 'started')
+"""
+
+NEW_ID = "SELECT uuidv7()"
+
+
+@dataclass(frozen=True)
+class NewPerson:
+    """The employee of a declaration; `nir_sealed` is encrypted for this id."""
+
+    id: UUID
+    civility: str
+    last_name: str
+    birth_name: str
+    first_names: str
+    birth_date: date
+    nir_sealed: bytes
+    nir_index: bytes
+    search_name: str
+
+
+@dataclass(frozen=True)
+class NewContact:
+    email: str | None
+    phone: str | None
+    line1: str
+    line2: str | None
+    postcode: str
+    city: str
+    country: str
+
+
+@dataclass(frozen=True)
+class NewAffiliation:
+    id: UUID
+    company_id: UUID
+    establishment_id: UUID
+    former_id: UUID | None
+    language: str
+    hired_on: date
+    professional_status: str
+    scheme: str
+    contract_kind: str
+    declared_by: str
+    policy: dict[str, Any]
+    medium: str
+    asked_medium: str | None
+
+
+async def declare(
+    connection: Connection, person: NewPerson, affiliation: NewAffiliation, contact: NewContact
+) -> datetime:
+    """Write a declaration; returns its moment. Raises asyncpg.UniqueViolationError when one is open already."""
+    declared_at: datetime = await connection.fetchval(
+        DECLARE,
+        person.id,
+        affiliation.company_id,
+        person.civility,
+        person.last_name,
+        person.birth_name,
+        person.first_names,
+        person.birth_date,
+        person.nir_sealed,
+        person.nir_index,
+        person.search_name,
+        affiliation.id,
+        affiliation.establishment_id,
+        affiliation.former_id,
+        affiliation.language,
+        affiliation.hired_on,
+        affiliation.professional_status,
+        affiliation.scheme,
+        affiliation.contract_kind,
+        affiliation.declared_by,
+        affiliation.policy,
+        affiliation.medium,
+        affiliation.asked_medium,
+        contact.email,
+        contact.phone,
+        contact.line1,
+        contact.line2,
+        contact.postcode,
+        contact.city,
+        contact.country,
+    )
+    return declared_at
+
+
+async def add_contact(connection: Connection, affiliation_id: UUID, contact: NewContact) -> int:
+    """A new version of the contact; the workflow decides whether it becomes the current one."""
+    version: int = await connection.fetchval(
+        ADD_CONTACT,
+        affiliation_id,
+        contact.email,
+        contact.phone,
+        contact.line1,
+        contact.line2,
+        contact.postcode,
+        contact.city,
+        contact.country,
+    )
+    return version
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The read model of one affiliation, as one version of its state says it."""
+
+    status: str
+    medium: str
+    state: dict[str, Any]
+    version: int
+    contact_version: int
+    next_step_kind: str | None
+    next_step_medium: str | None
+    next_step_at: datetime | None
+    attention: str | None
+    pause: str | None
+    closure: str | None
+
+
+async def project(connection: Connection, affiliation_id: UUID, at: datetime, snapshot: Snapshot) -> None:
+    """Bring the read model to this version, unless it is already beyond."""
+    await connection.execute(
+        PROJECT,
+        affiliation_id,
+        snapshot.status,
+        at,
+        snapshot.medium,
+        snapshot.state,
+        snapshot.version,
+        snapshot.contact_version,
+        snapshot.next_step_kind,
+        snapshot.next_step_medium,
+        snapshot.next_step_at,
+        snapshot.attention,
+        snapshot.pause,
+        snapshot.closure,
+    )
+
+
+async def person(
+    connection: Connection, affiliation_id: UUID, contact_version: int | None = None
+) -> asyncpg.Record | None:
+    """Everything a message or a form says of the person; with that version of the contact, or the current one."""
+    return await connection.fetchrow(PERSON, affiliation_id, contact_version)

@@ -1,0 +1,8 @@
+"""The audit log: written in the transaction of what it tells, never changed."""
+
+from __future__ import annotations
+
+ADD = """
+INSERT INTO audit_log (company_id, affiliation_id, actor_kind, actor_id, event, details)
+VALUES ($1, $2, $3, $4, $5, $6)
+"""

@@ -1,0 +1,12 @@
+"""Answers kept under the caller's `Idempotency-Key`."""
+
+from __future__ import annotations
+
+CLAIM = """
+INSERT INTO idempotency (caller, key, company_id, affiliation_id, request_hash) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (caller, key) DO NOTHING RETURNING 1
+"""
+
+GET = "SELECT request_hash, status, answer FROM idempotency WHERE caller = $1 AND key = $2"
+
+ANSWER = "UPDATE idempotency SET status = $3, answer = $4 WHERE caller = $1 AND key = $2"

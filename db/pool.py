@@ -1,0 +1,72 @@
+"""Connections: one pool per role, and the context that row-level security reads.
+
+`web` serves requests and sees only what `tenant(...)` names for one transaction; `system` serves the worker, the
+webhooks and the look-ups that find out who is calling.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+import asyncpg
+
+if TYPE_CHECKING:
+    Pool = asyncpg.Pool[asyncpg.Record]
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+else:
+    Pool = asyncpg.Pool
+    Connection = asyncpg.Connection
+
+QUERY_SECONDS = 5
+CONNECT_SECONDS = 5
+
+
+async def create_pool(url: str, role: Literal["hcr_web", "hcr_system"], size: int = 10) -> Pool:
+    """A pool whose connections act as `role`; its queries end after five seconds."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=CONNECT_SECONDS,
+        command_timeout=QUERY_SECONDS * 2,
+        server_settings={"role": role, "statement_timeout": f"{QUERY_SECONDS}s", "application_name": role},
+        init=_init,
+    )
+
+
+async def _init(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec("jsonb", encoder=_dump, decoder=json.loads, schema="pg_catalog")
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+@asynccontextmanager
+async def tenant(pool: Pool, companies: Iterable[UUID], timeout: float = 5.0) -> AsyncIterator[Connection]:
+    """A transaction that sees these companies and nothing else."""
+    async with pool.acquire(timeout=timeout) as connection, connection.transaction():
+        listed = ",".join(str(company) for company in companies)
+        await connection.execute("SELECT set_config('app.companies', $1, true)", listed)
+        yield connection
+
+
+@asynccontextmanager
+async def employee_side(pool: Pool, affiliation_id: UUID, timeout: float = 5.0) -> AsyncIterator[Connection]:
+    """A transaction that sees one affiliation and nothing else."""
+    async with pool.acquire(timeout=timeout) as connection, connection.transaction():
+        await connection.execute("SELECT set_config('app.affiliation', $1, true)", str(affiliation_id))
+        yield connection
+
+
+@asynccontextmanager
+async def system(pool: Pool, timeout: float = 5.0) -> AsyncIterator[Connection]:
+    """A transaction of the system role."""
+    async with pool.acquire(timeout=timeout) as connection, connection.transaction():
+        yield connection

@@ -1,0 +1,45 @@
+"""Companies, establishments and the API keys that act for them."""
+
+from __future__ import annotations
+
+# The new ids come with the look-up: a declaration needs them before it writes (they bind the encrypted fields).
+ESTABLISHMENT_BY_SIRET = """
+SELECT s.id, s.company_id, s.siret, s.name, s.city, s.closed_on, c.siren, uuidv7() AS employee_id,
+       uuidv7() AS affiliation_id
+FROM establishment s JOIN company c ON c.id = s.company_id WHERE s.siret = $1
+"""
+
+COMPANIES = """
+SELECT c.id, c.siren, c.name, c.insurer, c.insurer_reference, c.emits_dsn,
+       (SELECT count(*) FROM establishment s WHERE s.company_id = c.id) AS establishments
+FROM company c ORDER BY c.name, c.id
+"""
+
+ESTABLISHMENTS = """
+SELECT s.id, s.siret, s.name, s.postcode, s.city, s.closed_on, c.siren
+FROM establishment s JOIN company c ON c.id = s.company_id ORDER BY s.name, s.id
+"""
+
+EMPLOYEE_ID = "SELECT id FROM employee WHERE company_id = $1 AND nir_index = $2"
+
+API_KEY = """
+SELECT id, scopes, company_ids FROM api_key
+WHERE secret_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+"""
+
+ADD_COMPANY = """
+INSERT INTO company (siren, name, insurer, insurer_reference, emits_dsn) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (siren) DO UPDATE SET name = excluded.name RETURNING id
+"""
+
+ADD_ESTABLISHMENT = """
+INSERT INTO establishment (company_id, siret, name, postcode, city) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (siret) DO UPDATE SET name = excluded.name RETURNING id
+"""
+
+ADD_API_KEY = """
+INSERT INTO api_key (name, secret_hash, scopes, company_ids) VALUES ($1, $2, $3, $4)
+ON CONFLICT (secret_hash) DO UPDATE SET company_ids = excluded.company_ids, scopes = excluded.scopes RETURNING id
+"""
+
+COUNT_COMPANIES = "SELECT count(*) FROM company"

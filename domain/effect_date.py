@@ -1,0 +1,16 @@
+"""When a coverage begins (« date d'effet »)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+
+def coverage_begins(hired_on: date) -> date:
+    """The first day covered: the day of hire, however late the employee completes the affiliation.
+
+    product.md is silent; the cover is compulsory and collective, and begins on the hire date (HCR agreement of
+    6 October 2010 as amended by avenant n° 3 of 26 October 2015, in force on 1 January 2016, art. 5; dsn.md § 3.2).
+    That article has one rule since then, so nothing here depends on a date yet; the month of seniority asked before
+    2016 is left out, as no affiliation of that time can start today.
+    """
+    return hired_on

@@ -1,0 +1,45 @@
+"""The rules with numbers of one affiliation, frozen into it when it starts (product.md, « The affiliation »)."""
+
+from dataclasses import dataclass
+from datetime import time, timedelta
+
+from domain.media import Medium
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """One automatic reminder, `after_days` civil days after the clock's start, by the current medium unless said."""
+
+    after_days: int
+    by: Medium | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Values with the defaults of product.md. Days are civil days in Europe/Paris.
+
+    A letter is reminded once, half-way: the rule « by the medium that reaches them » gives figures for e-mail only.
+    SMS reminders are off: a policy turns them on with a `Reminder(days, by=Medium.sms)`.
+    """
+
+    sent_by_email: tuple[Reminder, ...] = (Reminder(5), Reminder(12))
+    sent_by_post: tuple[Reminder, ...] = (Reminder(30),)
+    started: tuple[Reminder, ...] = (Reminder(7), Reminder(14))
+    postal_fallback_days: int = 20
+    abandonment_days_email: int = 60
+    abandonment_days_post: int = 75
+    # Never closed within this many days of a message: after a long outage nobody is reminded and closed at once.
+    abandonment_notice_days: int = 7
+    employer_reminder_hours: int = 24
+    opens: time = time(9)
+    closes: time = time(18)
+
+    @property
+    def employer_reminder_cooldown(self) -> timedelta:
+        return timedelta(hours=self.employer_reminder_hours)
+
+    def abandonment_days(self, medium: Medium) -> int:
+        return self.abandonment_days_post if medium is Medium.post else self.abandonment_days_email
+
+
+DEFAULT_POLICY = Policy()

@@ -1,0 +1,206 @@
+"""French words for the codes that several doors show. A code without words is a defect: it raises KeyError."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from messages.typography import french
+
+
+def _words(entries: dict[str, str]) -> Mapping[str, str]:
+    return MappingProxyType({code: french(text) for code, text in entries.items()})
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a message did not reach: what happened, and what the employer can do about it. Sentences."""
+
+    what: str
+    correct: str
+
+
+STATUSES = _words(
+    {
+        "preparing": "En préparation",
+        "sent": "Envoyé à l'employé",
+        "started": "Démarré par le salarié",
+        "finalised": "Finalisé par le salarié",
+        "abandoned": "Abandonné",
+    }
+)
+
+MEDIA = _words({"email": "Email", "post": "Courrier postal", "sms": "SMS"})
+
+MESSAGE_STATES = _words(
+    {
+        "prepared": "Préparé",
+        "handed_over": "Remis au prestataire",
+        "delivered": "Distribué",
+        "rejected": "Rejeté",
+        "unknown": "Inconnu",
+    }
+)
+
+MESSAGE_KINDS = _words(
+    {
+        "invitation": "Invitation",
+        "reminder": "Relance automatique",
+        "draft_reminder": "Relance après un brouillon",
+        "employer_reminder": "Relance de l'employeur",
+        "postal_fallback": "Passage au courrier postal",
+        "missing_pieces": "Demande de pièces",
+        "confirmation": "Confirmation",
+    }
+)
+
+PIECES = _words(
+    {
+        "rib": "RIB (relevé d'identité bancaire)",
+        "social_security_certificate": "attestation de droits Sécurité sociale",
+        "partner_social_security_certificate": "attestation de droits Sécurité sociale de votre conjoint",
+        "child_social_security_certificate": "attestation de droits Sécurité sociale de votre enfant",
+        "school_certificate": "certificat de scolarité de votre enfant",
+        "partnership_proof": "justificatif de mariage, de PACS ou de vie commune",
+        "signature": "bulletin daté et signé",
+    }
+)
+
+FAILURES: Mapping[str, Failure] = MappingProxyType(
+    {
+        code: Failure(french(what), french(correct))
+        for code, (what, correct) in {
+            "bad_address": (
+                "L'adresse n'est pas valable.",
+                "Vérifiez l'adresse avec la personne, puis corrigez-la.",
+            ),
+            "bad_content": (
+                "Le prestataire a refusé le contenu du message.",
+                "Vous n'avez rien à corriger : nos équipes s'en occupent.",
+            ),
+            "bounced": (
+                "L'adresse e-mail n'existe pas ou ne reçoit plus de messages.",
+                "Demandez à la personne son adresse e-mail actuelle, puis corrigez-la.",
+            ),
+            "soft_bounced": (
+                "La messagerie a refusé l'e-mail pour le moment.",
+                "Vérifiez l'adresse avec la personne. Sa boîte est peut-être pleine.",
+            ),
+            "dropped": (
+                "L'e-mail n'est pas parti : cette adresse a déjà refusé des messages.",
+                "Indiquez une autre adresse e-mail, ou l'adresse postale.",
+            ),
+            "suppressed": (
+                "Cette adresse e-mail ne veut plus recevoir nos messages.",
+                "Indiquez une autre adresse e-mail, ou l'adresse postale.",
+            ),
+            "complained": (
+                "La personne a classé notre e-mail comme indésirable.",
+                "Prévenez-la de ce message, puis vérifiez son adresse postale.",
+            ),
+            "rejected": (
+                "Le courrier a été refusé par le prestataire postal.",
+                "Vérifiez l'adresse postale : numéro, rue, code postal et ville.",
+            ),
+            "returned": (
+                "Le courrier nous est revenu : la personne n'habite pas à cette adresse.",
+                "Demandez à la personne son adresse postale, puis corrigez-la.",
+            ),
+            "not_authorised": (
+                "Le message n'a pas pu partir à cause d'un réglage chez nous.",
+                "Vous n'avez rien à corriger : nos équipes s'en occupent.",
+            ),
+            "wrong_person": (
+                "La personne qui a reçu le message dit que ce n'est pas elle.",
+                "Vérifiez l'adresse avec la personne, puis corrigez-la.",
+            ),
+        }.items()
+    }
+)
+
+CLOSURE_REASONS = _words(
+    {
+        "no_response": "Sans réponse de la personne dans le délai",
+        "withdrawn_not_hired": "Déclaration retirée : la personne n'a pas été embauchée",
+        "withdrawn_left": "Déclaration retirée : la personne a quitté l'entreprise",
+        "withdrawn_duplicate": "Déclaration retirée : elle existait déjà",
+        "withdrawn_mistake": "Déclaration retirée : elle a été faite par erreur",
+        "withdrawn_other": "Déclaration retirée : autre raison",
+        "declined_left": "La personne dit avoir quitté l'entreprise",
+    }
+)
+
+DECLINE_REASONS = _words(
+    {
+        "not_me": "Ce n'est pas moi",
+        "left_company": "J'ai quitté l'entreprise",
+    }
+)
+
+ATTENTIONS = _words(
+    {
+        "unreachable": "Aucune adresse ne permet de joindre la personne : corrigez ses coordonnées",
+        "uncertain": "Envoi incertain : nos équipes vérifient s'il est parti",
+        "refused": "Envoi refusé par le prestataire : nos équipes s'en occupent",
+    }
+)
+
+PAUSE_REASONS = _words(
+    {
+        "settled_by_phone": "Réglé par téléphone",
+        "on_leave": "La personne est absente",
+        "paper_expected": "Un formulaire papier est attendu",
+        "other": "Autre raison",
+    }
+)
+
+
+def status_label(code: str) -> str:
+    """« En préparation »… Raises KeyError for an unknown code, as every function here."""
+    return STATUSES[code]
+
+
+def medium_label(code: str) -> str:
+    """« Email », « Courrier postal », « SMS »."""
+    return MEDIA[code]
+
+
+def message_state_label(code: str) -> str:
+    """« Remis au prestataire »…"""
+    return MESSAGE_STATES[code]
+
+
+def message_kind_label(code: str) -> str:
+    """« Relance automatique »…"""
+    return MESSAGE_KINDS[code]
+
+
+def piece_label(code: str) -> str:
+    """« RIB (relevé d'identité bancaire) »…, without an article, to stand in a list."""
+    return PIECES[code]
+
+
+def failure(code: str) -> Failure:
+    """What happened to a message that did not reach, and what to correct."""
+    return FAILURES[code]
+
+
+def closure_reason_label(code: str) -> str:
+    """Why an affiliation was abandoned, withdrawn or declined."""
+    return CLOSURE_REASONS[code]
+
+
+def decline_reason_label(code: str) -> str:
+    """What the person who got the message answered, in their words."""
+    return DECLINE_REASONS[code]
+
+
+def attention_label(code: str) -> str:
+    """Why an affiliation waits for someone, and for whom."""
+    return ATTENTIONS[code]
+
+
+def pause_reason_label(code: str) -> str:
+    """Why the reminders of an affiliation are paused."""
+    return PAUSE_REASONS[code]

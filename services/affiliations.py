@@ -1,0 +1,539 @@
+"""What an employer asks for about affiliations. Checks rights, writes through `db/`, starts or tells the workflow."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import json
+import logging
+import unicodedata
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from activities.contracts import Asked, ContactCorrected, Paused, Progress, StartAffiliation, Withdrawn
+from activities.sweep import reachable_media
+from activities.writing import Writer
+from db import affiliations, dispatches, idempotency, register
+from db.pool import Connection, Pool, tenant
+from domain.addresses import parse_address
+from domain.affiliation import Refusal, Refused, Status, first_medium
+from domain.identifiers import SIRET_EXAMPLE, InvalidValue
+from domain.media import Medium
+from domain.policy import DEFAULT_POLICY, Policy
+from domain.working_time import french_moment
+from gateways.encryption import FieldCipher
+from messages.forms import render_affiliation_form
+from services.callers import Caller, Scope
+from services.declarations import CorrectedContact, Pause, PreAffiliation, Withdrawal
+from services.problems import (
+    AlreadyOpen,
+    EngineUnavailable,
+    FieldError,
+    InvalidFields,
+    KeyReused,
+    NotFound,
+    RefusedByRules,
+)
+from services.views import (
+    AffiliationDetail,
+    AffiliationPage,
+    AffiliationSummary,
+    EventView,
+    NextStep,
+    Source,
+    dispatch_views,
+    step_view,
+    summary,
+)
+from workflows.affiliation import AffiliationWorkflow
+from workflows.client import Affiliations, EngineAway, NotRunning
+
+log = logging.getLogger(__name__)
+
+_POLICY = TypeAdapter(Policy)
+
+
+@dataclass(frozen=True)
+class Once:
+    """The caller's `Idempotency-Key`, with the hash of what was asked under it."""
+
+    key: str
+    request_hash: bytes
+
+
+def once(key: str | None, request: object) -> Once | None:
+    if key is None:
+        return None
+    return Once(key, hashlib.sha256(repr(request).encode()).digest())
+
+
+@dataclass(frozen=True)
+class Filters:
+    """« Suivi des affiliations »: every filter is optional."""
+
+    siren: str | None = None
+    siret: str | None = None
+    statuses: tuple[Status, ...] = ()
+    medium: Medium | None = None
+    q: str | None = None
+    sent_from: date | None = None
+    sent_to: date | None = None
+    needs_action: bool | None = None
+    newest_first: bool = True
+
+
+class AffiliationService:
+    def __init__(
+        self,
+        web: Pool,
+        engine: Affiliations,
+        cipher: FieldCipher,
+        writer: Writer,
+        policy: Policy = DEFAULT_POLICY,
+    ) -> None:
+        self._web = web
+        self._engine = engine
+        self._cipher = cipher
+        self._writer = writer
+        self._policy = policy
+
+    # --- declaring
+
+    async def declare(self, caller: Caller, request: PreAffiliation, once: Once | None = None) -> AffiliationSummary:
+        """Pre-affiliate one person. The row is committed before the workflow is started: Temporal may be away.
+
+        Raises NotAllowed, InvalidFields (unknown establishment included), AlreadyOpen, KeyReused.
+        """
+        caller.need(Scope.write)
+        _check_address(request)
+        try:
+            async with tenant(self._web, caller.companies) as connection:
+                if once is not None:
+                    repeated = await self._repeated(connection, caller, once)
+                    if repeated is not None:
+                        return repeated
+                place = await _establishment(connection, request.siret, request.hired_on)
+                await self._write(connection, caller, request, place)
+                if once is not None:
+                    await self._claim(connection, caller, once, place["company_id"], place["affiliation_id"])
+                row = await _row(connection, place["affiliation_id"])
+        except asyncpg.UniqueViolationError as violation:
+            if violation.constraint_name == "idempotency_pkey" and once is not None:
+                # the same call twice at once: the other one has just written it
+                async with tenant(self._web, caller.companies) as connection:
+                    repeated = await self._repeated(connection, caller, once)
+                    if repeated is not None:
+                        return repeated
+            raise await self._already_open(caller, request, violation) from None
+        media = reachable_media(request.employee.email is not None, request.employee.phone is not None)
+        start = StartAffiliation(str(row["id"]), self._policy, media, request.medium)
+        await self._start(start, row["siret"], row["siren"])
+        return self._just_declared(row)
+
+    async def restart(self, caller: Caller, affiliation_id: UUID) -> AffiliationSummary:
+        """« Reprendre »: a new initial run from an abandoned one, pre-filled and linked to it.
+
+        Asked twice, it answers with the one that is open. Raises NotAllowed, NotFound, RefusedByRules, AlreadyOpen.
+        """
+        caller.need(Scope.write)
+        try:
+            async with tenant(self._web, caller.companies) as connection:
+                former = await connection.fetchrow(affiliations.RESTART_SOURCE, affiliation_id)
+                if former is None:
+                    raise NotFound()
+                if former["status"] != Status.abandoned:
+                    raise RefusedByRules(
+                        "not_abandoned", "Seule une affiliation abandonnée peut être reprise. Celle-ci ne l’est pas."
+                    )
+                media = reachable_media(former["email"] is not None, former["phone"] is not None)
+                asked = Medium(former["asked_medium"]) if former["asked_medium"] else None
+                new_id: UUID = await connection.fetchval(affiliations.NEW_ID)
+                await connection.fetchval(
+                    affiliations.RESTART,
+                    affiliation_id,
+                    new_id,
+                    caller.id,
+                    _POLICY.dump_python(self._policy, mode="json"),
+                    first_medium(media, asked),
+                )
+                row = await _row(connection, new_id)
+        except asyncpg.UniqueViolationError:
+            async with tenant(self._web, caller.companies) as connection:
+                open_id = await connection.fetchval(affiliations.OPEN_LIKE, affiliation_id)
+            raise AlreadyOpen(str(open_id)) from None
+        await self._start(StartAffiliation(str(new_id), self._policy, media, asked), row["siret"], row["siren"])
+        return self._just_declared(row)
+
+    async def _write(
+        self, connection: Connection, caller: Caller, request: PreAffiliation, place: asyncpg.Record
+    ) -> None:
+        employee = request.employee
+        media = reachable_media(employee.email is not None, employee.phone is not None)
+        await affiliations.declare(
+            connection,
+            affiliations.NewPerson(
+                id=place["employee_id"],
+                civility=employee.civility,
+                last_name=employee.last_name,
+                birth_name=employee.birth_name,
+                first_names=employee.first_names,
+                birth_date=employee.birth_date,
+                nir_sealed=self._cipher.encrypt(employee.nir, "employee", "nir", str(place["employee_id"])),
+                nir_index=self._cipher.blind_index(employee.nir, "nir"),
+                search_name=search_form(f"{employee.last_name} {employee.birth_name} {employee.first_names}"),
+            ),
+            affiliations.NewAffiliation(
+                id=place["affiliation_id"],
+                company_id=place["company_id"],
+                establishment_id=place["id"],
+                former_id=None,
+                language=employee.language,
+                hired_on=request.hired_on,
+                professional_status=request.professional_status,
+                scheme=request.scheme,
+                contract_kind=request.contract_kind,
+                declared_by=caller.id,
+                policy=_POLICY.dump_python(self._policy, mode="json"),
+                medium=first_medium(media, request.medium),
+                asked_medium=request.medium,
+            ),
+            affiliations.NewContact(
+                email=employee.email,
+                phone=employee.phone,
+                line1=employee.address.line1,
+                line2=employee.address.line2,
+                postcode=employee.address.postcode,
+                city=employee.address.city,
+                country=employee.address.country,
+            ),
+        )
+
+    async def _start(self, start: StartAffiliation, siret: str, siren: str) -> None:
+        try:
+            await self._engine.start(start, siret, siren)
+        except EngineAway:
+            log.warning("Temporal is away: the sweep will start it", extra={"id": start.affiliation_id})
+
+    def _just_declared(self, row: asyncpg.Record) -> AffiliationSummary:
+        """As the workflow will have it in a moment: the invitation leaves at once."""
+        first = NextStep(kind="invitation", medium=row["medium"], at=row["declared_at"])
+        return AffiliationSummary(**{**summary(row), "next_step": first})
+
+    async def _already_open(
+        self, caller: Caller, request: PreAffiliation, violation: asyncpg.UniqueViolationError
+    ) -> Exception:
+        if violation.constraint_name != "affiliation_one_open":
+            return violation
+        async with tenant(self._web, caller.companies) as connection:
+            place = await _establishment(connection, request.siret, request.hired_on)
+            nir_index = self._cipher.blind_index(request.employee.nir, "nir")
+            open_id = await connection.fetchval(affiliations.OPEN_OF_PERSON, place["id"], nir_index)
+        return AlreadyOpen(str(open_id))
+
+    async def _repeated(self, connection: Connection, caller: Caller, once: Once) -> AffiliationSummary | None:
+        """The first answer to this key, in the affiliation's present state."""
+        known = await connection.fetchrow(idempotency.GET, caller.id, once.key)
+        if known is None:
+            return None
+        if known["request_hash"] != once.request_hash:
+            raise KeyReused()
+        row = await _row(connection, known["affiliation_id"])
+        return AffiliationSummary(**summary(row)) if row["version"] else self._just_declared(row)
+
+    async def _claim(
+        self, connection: Connection, caller: Caller, once: Once, company_id: UUID, affiliation_id: UUID
+    ) -> None:
+        await connection.execute(idempotency.CLAIM, caller.id, once.key, company_id, affiliation_id, once.request_hash)
+
+    # --- reading
+
+    async def page(self, caller: Caller, filters: Filters, limit: int, cursor: str | None) -> AffiliationPage:
+        """« Suivi des affiliations ». `cursor` comes from the page before. Raises NotAllowed, InvalidFields."""
+        caller.need(Scope.read)
+        after = _decode_cursor(cursor)
+        arguments = (
+            filters.siren,
+            filters.siret,
+            list(filters.statuses) or None,
+            filters.medium,
+            _like_escaped(search_form(filters.q)) if filters.q else None,
+            filters.sent_from,
+            filters.sent_to,
+            filters.needs_action,
+        )
+        query = affiliations.LIST_NEWEST if filters.newest_first else affiliations.LIST_OLDEST
+        async with tenant(self._web, caller.companies) as connection:
+            rows = await connection.fetch(query, *arguments, *after, limit + 1)
+            total = await connection.fetchval(affiliations.COUNT, *arguments)
+        last = rows[limit - 1] if len(rows) > limit else None
+        return AffiliationPage(
+            items=[AffiliationSummary(**summary(row)) for row in rows[:limit]],
+            next_cursor=_encode_cursor(last["status_at"], last["id"]) if last else None,
+            total=total,
+        )
+
+    async def detail(self, caller: Caller, affiliation_id: UUID) -> AffiliationDetail:
+        """One affiliation with its calendar: from the workflow, or from the read model when nobody answers in a second.
+
+        Raises NotAllowed, NotFound.
+        """
+        caller.need(Scope.read)
+        async with tenant(self._web, caller.companies) as connection:
+            row = await _row(connection, affiliation_id)
+            messages = dispatch_views(await connection.fetch(dispatches.OF_AFFILIATION, affiliation_id))
+        fields = summary(row)
+        progress = await self._progress(affiliation_id)
+        if progress is None:
+            known = fields["next_step"]
+            return AffiliationDetail(
+                **fields,
+                calendar=[known] if known else [],
+                reminder_allowed_from=None,
+                dispatches=messages,
+                source=Source.read_model,
+            )
+        fields.update(
+            status=progress.status,
+            medium=progress.medium,
+            attention=progress.attention,
+            pause=progress.pause,
+            next_step=step_view(progress.next_step),
+        )
+        return AffiliationDetail(
+            **fields,
+            calendar=[view for step in progress.calendar if (view := step_view(step))],
+            reminder_allowed_from=progress.reminder_allowed_from,
+            dispatches=messages,
+            source=Source.workflow,
+        )
+
+    async def _progress(self, affiliation_id: UUID) -> Progress | None:
+        try:
+            return await self._engine.progress(str(affiliation_id))
+        except (NotRunning, EngineAway):
+            return None
+
+    async def events(self, caller: Caller, affiliation_id: UUID) -> list[EventView]:
+        """The timeline, oldest first. Raises NotAllowed, NotFound."""
+        caller.need(Scope.read)
+        async with tenant(self._web, caller.companies) as connection:
+            await _row(connection, affiliation_id)
+            rows = await connection.fetch(affiliations.EVENTS, affiliation_id)
+        return [
+            EventView(
+                number=row["number"],
+                kind=row["kind"],
+                at=row["at"],
+                actor=row["actor_kind"],
+                details=row["details"],
+            )
+            for row in rows
+        ]
+
+    async def form_pdf(self, caller: Caller, affiliation_id: UUID) -> bytes:
+        """The pre-filled paper form (BIA), without link or code. Raises NotAllowed, NotFound."""
+        caller.need(Scope.read)
+        async with tenant(self._web, caller.companies) as connection:
+            person = await affiliations.person(connection, affiliation_id)
+            if person is None:
+                raise NotFound()
+        return await asyncio.to_thread(render_affiliation_form, self._writer.form(person))
+
+    # --- asking the workflow
+
+    async def remind(self, caller: Caller, affiliation_id: UUID, once: Once | None = None) -> AffiliationDetail:
+        """« Relancer ». Raises NotAllowed, NotFound, RefusedByRules, EngineUnavailable."""
+        asked = Asked(caller.actor)
+        return await self._tell(caller, affiliation_id, AffiliationWorkflow.remind, asked, "remind", once)
+
+    async def withdraw(
+        self, caller: Caller, affiliation_id: UUID, request: Withdrawal, once: Once | None = None
+    ) -> AffiliationDetail:
+        """The employer takes the declaration back. Raises as `remind`."""
+        withdrawn = Withdrawn(caller.actor, request.reason.closure)
+        return await self._tell(caller, affiliation_id, AffiliationWorkflow.withdraw, withdrawn, "withdraw", once)
+
+    async def pause(
+        self, caller: Caller, affiliation_id: UUID, request: Pause, once: Once | None = None
+    ) -> AffiliationDetail:
+        """No automatic message until resumed. Raises as `remind`."""
+        paused = Paused(caller.actor, request.reason)
+        return await self._tell(caller, affiliation_id, AffiliationWorkflow.pause, paused, "pause", once)
+
+    async def resume(self, caller: Caller, affiliation_id: UUID, once: Once | None = None) -> AffiliationDetail:
+        """Automatic messages again. Raises as `remind`."""
+        asked = Asked(caller.actor)
+        return await self._tell(caller, affiliation_id, AffiliationWorkflow.resume, asked, "resume", once)
+
+    async def correct_contact(
+        self, caller: Caller, affiliation_id: UUID, request: CorrectedContact, once: Once | None = None
+    ) -> AffiliationDetail:
+        """Correct e-mail, phone or address; the invitation leaves anew. Raises as `remind`, and InvalidFields."""
+        caller.need(Scope.write)
+        async with tenant(self._web, caller.companies) as connection:
+            row = await _row(connection, affiliation_id)
+            current = await connection.fetchrow(affiliations.CONTACT, affiliation_id, row["contact_version"])
+            assert current is not None, "every version of a contact is kept"
+            corrected = _merged(current, request)
+            changed = _changed(current, corrected)
+            if not changed:
+                raise RefusedByRules("nothing_changed", "Ces coordonnées sont déjà celles du dossier.")
+            version = await affiliations.add_contact(connection, affiliation_id, corrected)
+        told = ContactCorrected(
+            caller.actor,
+            version,
+            changed,
+            reachable_media(corrected.email is not None, corrected.phone is not None),
+        )
+        return await self._tell(
+            caller, affiliation_id, AffiliationWorkflow.correct_contact, told, "correct_contact", once
+        )
+
+    async def _tell(
+        self, caller: Caller, affiliation_id: UUID, update: Any, request: object, name: str, once: Once | None
+    ) -> AffiliationDetail:
+        """One update, under the caller's key so that repeating it has no second effect."""
+        caller.need(Scope.write)
+        async with tenant(self._web, caller.companies) as connection:
+            row = await _row(connection, affiliation_id)
+            if once is not None:
+                await self._claim(connection, caller, once, row["company_id"], affiliation_id)
+                known = await connection.fetchrow(idempotency.GET, caller.id, once.key)
+                if known is None or known["request_hash"] != once.request_hash:
+                    raise KeyReused()
+        if Status(row["status"]) in (Status.finalised, Status.abandoned) and once is None:
+            raise refused(Refusal(Refused.closed))
+        request_id = f"{name}/{caller.id}/{once.key}" if once else f"{name}/{uuid4()}"
+        try:
+            await self._engine.tell(str(affiliation_id), update, request, request_id)
+        except Refusal as refusal:
+            raise refused(refusal) from None
+        except NotRunning:
+            raise (refused(Refusal(Refused.closed)) if row["version"] else EngineUnavailable()) from None
+        except EngineAway:
+            raise EngineUnavailable() from None
+        return await self.detail(caller, affiliation_id)
+
+
+def search_form(text: str) -> str:
+    """Lower case, without accents, single spaces: how names are searched."""
+    decomposed = unicodedata.normalize("NFD", text.casefold())
+    return " ".join("".join(mark for mark in decomposed if unicodedata.category(mark) != "Mn").split())
+
+
+_REFUSED = {
+    Refused.closed: "Cette affiliation est terminée : cette action n’est plus possible.",
+    Refused.not_sent_yet: "Rien n’est encore parti : l’invitation est en préparation.",
+    Refused.unreachable: "Aucune adresse valable n’est connue : corrigez d’abord les coordonnées du salarié.",
+    Refused.already_paused: "Les envois automatiques sont déjà en pause.",
+    Refused.not_paused: "Les envois automatiques ne sont pas en pause.",
+    Refused.no_doubt: "Aucun envoi n’attend de vérification.",
+    Refused.stale_contact: "Ces coordonnées viennent d’être corrigées par ailleurs. Rechargez le dossier.",
+}
+
+
+def refused(refusal: Refusal) -> RefusedByRules:
+    """The rules' refusal in words that say what to do, and when."""
+    if refusal.code is Refused.too_soon and refusal.retry_at is not None:
+        detail = (
+            "Une relance est déjà partie à cette adresse il y a moins de 24 heures. "
+            f"Prochaine relance possible : {french_moment(refusal.retry_at)}."
+        )
+    else:
+        detail = _REFUSED[refusal.code]
+    return RefusedByRules(refusal.code.value, detail.replace(" :", "\u00a0:"), refusal.retry_at)
+
+
+# --- pieces
+
+
+def _check_address(request: PreAffiliation) -> None:
+    address = request.employee.address
+    try:
+        parse_address(
+            line1=address.line1,
+            line2=address.line2 or "",
+            postcode=address.postcode,
+            city=address.city,
+            country=address.country,
+        )
+    except InvalidValue as invalid:
+        field = f"employee.{'.'.join(invalid.code.split('.')[:2])}"
+        raise InvalidFields(
+            [FieldError(field, invalid.code, f"{invalid.message} Exemple\u00a0: {invalid.example}")]
+        ) from None
+
+
+async def _establishment(connection: Connection, siret: str, hired_on: date) -> asyncpg.Record:
+    """The caller's establishment; unknown and foreign ones get the same answer."""
+    place = await connection.fetchrow(register.ESTABLISHMENT_BY_SIRET, siret)
+    if place is None:
+        message = (
+            "Ce SIRET n’est pas celui d’un de vos établissements. Vérifiez-le dans « Mes contrats », "
+            f"ou ajoutez l’établissement à votre périmètre. Exemple : {SIRET_EXAMPLE}"
+        )
+        message = message.replace("« ", "«\u00a0").replace(" »", "\u00a0»").replace(" :", "\u00a0:")
+        raise InvalidFields([FieldError("siret", "siret.unknown", message)])
+    if place["closed_on"] is not None and place["closed_on"] <= hired_on:
+        message = "Cet établissement est fermé à la date d’embauche. Indiquez un établissement ouvert."
+        raise InvalidFields([FieldError("siret", "siret.closed", f"{message} Exemple\u00a0: {SIRET_EXAMPLE}")])
+    return place
+
+
+async def _row(connection: Connection, affiliation_id: UUID) -> asyncpg.Record:
+    row = await connection.fetchrow(affiliations.GET, affiliation_id)
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def _merged(current: asyncpg.Record, request: CorrectedContact) -> affiliations.NewContact:
+    given = request.model_fields_set
+    address = request.address
+    return affiliations.NewContact(
+        email=request.email if "email" in given else current["email"],
+        phone=request.phone if "phone" in given else current["phone"],
+        line1=address.line1 if address else current["line1"],
+        line2=address.line2 if address else current["line2"],
+        postcode=address.postcode if address else current["postcode"],
+        city=address.city if address else current["city"],
+        country=address.country if address else current["country"],
+    )
+
+
+def _changed(current: asyncpg.Record, corrected: affiliations.NewContact) -> tuple[Medium, ...]:
+    postal = ("line1", "line2", "postcode", "city", "country")
+    changed = []
+    if corrected.email != current["email"]:
+        changed.append(Medium.email)
+    if any(getattr(corrected, name) != current[name] for name in postal):
+        changed.append(Medium.post)
+    if corrected.phone != current["phone"]:
+        changed.append(Medium.sms)
+    return tuple(changed)
+
+
+def _like_escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _encode_cursor(at: datetime, row_id: UUID) -> str:
+    return base64.urlsafe_b64encode(json.dumps([at.isoformat(), str(row_id)]).encode()).decode()
+
+
+def _decode_cursor(cursor: str | None) -> tuple[datetime | None, UUID | None]:
+    if cursor is None:
+        return None, None
+    try:
+        at, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return datetime.fromisoformat(at), UUID(row_id)
+    except (ValueError, TypeError, binascii.Error):
+        message = "Ce repère de page n’est pas valable. Reprenez la liste depuis le début."
+        raise InvalidFields([FieldError("cursor", "cursor.invalid", message)]) from None

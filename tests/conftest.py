@@ -1,0 +1,78 @@
+"""One real PostgreSQL and one real Temporal server for the whole session, and a world to live affiliations in."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+
+from db.migrate import migrate
+from local.database import APPLICATION, OWNER, grant_roles, prepare
+from local.postgres import PostgresServer
+from local.temporal import executable, extra_arguments
+from settings import Settings
+from tests.world import World, open_world
+
+DATABASE = "hcr"
+
+
+@pytest.fixture(scope="session")
+async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
+    """A server with the application's logins and a migrated database."""
+    passwords = {"postgres": "superuser", OWNER: "owner", APPLICATION: "application"}
+    async with PostgresServer(tmp_path_factory.mktemp("pg"), passwords=passwords, durable=False) as server:
+        await prepare(server, DATABASE)
+        await migrate(server.url(OWNER, DATABASE))
+        await grant_roles(server)
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    """A dev server whose workflows' clocks stand still until a test moves them."""
+    async with await WorkflowEnvironment.start_time_skipping_v2(
+        ts_config=TimeSkippingConfig(enabled=False, max_session_skip_count=1000),
+        dev_server_existing_path=str(executable()),
+        dev_server_log_level="error",
+        dev_server_extra_args=extra_arguments(),
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def config(postgres: PostgresServer, temporal: WorkflowEnvironment) -> Settings:
+    """The settings of a test system, with random keys."""
+
+    def key() -> str:
+        return base64.b64encode(os.urandom(32)).decode()
+
+    return Settings.model_validate(
+        {
+            "database_url": postgres.url(APPLICATION, DATABASE),
+            "database_owner_url": postgres.url(OWNER, DATABASE),
+            "temporal_address": temporal.client.service_client.config.target_host,
+            "field_keys": f"1:{key()}",
+            "blind_index_key": key(),
+            "link_key": key(),
+            "mail_settling_seconds": 1.0,
+            "worker_graceful_shutdown_seconds": 1.0,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+async def world(config: Settings, temporal: WorkflowEnvironment) -> AsyncIterator[World]:
+    """The system with its local mailbox, phone and letter box."""
+    async with open_world(config, temporal) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _let_the_workers_threads_end() -> Iterator[None]:
+    """The SDK's threads can crash an interpreter that exits right after its last worker (sdk-python#300)."""
+    yield
+    time.sleep(0.5)

@@ -1,0 +1,191 @@
+"""The Temporal worker process: `python -m worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from datetime import timedelta
+
+from prometheus_client import start_http_server
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError
+from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
+
+from activities.contracts import SEARCH_ATTRIBUTES, SWEEP_EVERY
+from activities.hand_over import MessageDesk, Providers
+from activities.record import Recorder
+from activities.sweep import Sweeper
+from activities.writing import Writer
+from db.pool import Pool, create_pool
+from gateways.encryption import FieldCipher
+from gateways.local_boxes import LocalBoxes, LocalMail, LocalPost, LocalSms
+from gateways.providers import mail_gateway, post_gateway, sms_gateway
+from observability import set_up_logging
+from settings import MailProvider, Settings, settings
+from workflows.affiliation import AffiliationWorkflow
+from workflows.client import Affiliations
+from workflows.sweep import SweepWorkflow
+
+log = logging.getLogger(__name__)
+
+CONNECT_PAUSE_SECONDS = 1.0
+SWEEP_ID = "sweep"
+
+
+def providers(pool: Pool, config: Settings) -> Providers:
+    """The gateways that the settings choose."""
+    boxes = LocalBoxes(pool)
+    # Our own table answers at once and for good; a provider's search lags behind.
+    settling = 0.0 if config.mail_provider is MailProvider.local else config.mail_settling_seconds
+    return Providers(
+        mail=mail_gateway(config, LocalMail(boxes)),
+        post=post_gateway(config, LocalPost(boxes)),
+        sms=sms_gateway(config, LocalSms(boxes)),
+        settling=timedelta(seconds=settling),
+    )
+
+
+def cipher(config: Settings) -> FieldCipher:
+    return FieldCipher(
+        config.field_keys.get_secret_value(),
+        config.blind_index_key.get_secret_value(),
+        config.link_key.get_secret_value(),
+    )
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """The sandbox, refusing at start-up whatever a workflow module drags in without meaning to."""
+    policy = SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_import_notification_policy(policy))
+
+
+def build_worker(client: Client, pool: Pool, config: Settings, chosen: Providers | None = None) -> Worker:
+    """The worker of all workflows and activities, on the settings' task queue. `chosen` replaces the gateways."""
+    engine = Affiliations(client, config.temporal_task_queue, timedelta(seconds=config.temporal_rpc_timeout_seconds))
+    desk = MessageDesk(pool, chosen or providers(pool, config), Writer(cipher(config), config.public_base_url))
+    deployment = None
+    if config.worker_deployment_name:
+        # Lives last for months: a new build takes the open ones over, changes are guarded by `patched` and replays.
+        deployment = WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(config.worker_deployment_name, config.worker_build_id),
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+        )
+    return Worker(
+        client,
+        task_queue=config.temporal_task_queue,
+        workflows=[AffiliationWorkflow, SweepWorkflow],
+        activities=[desk.hand_over, Recorder(pool).record, Sweeper(pool, engine).sweep],
+        workflow_runner=workflow_runner(),
+        max_cached_workflows=config.worker_max_cached_workflows,
+        max_concurrent_activities=config.worker_max_concurrent_activities,
+        max_concurrent_workflow_tasks=config.worker_max_concurrent_workflow_tasks,
+        graceful_shutdown_timeout=timedelta(seconds=config.worker_graceful_shutdown_seconds),
+        deployment_config=deployment,
+    )
+
+
+async def connect(config: Settings, runtime: Runtime | None = None, *, lazy: bool = False) -> Client:
+    """A client of the settings' Temporal; `lazy` connects at the first call."""
+    return await Client.connect(
+        config.temporal_address,
+        namespace=config.temporal_namespace,
+        data_converter=pydantic_data_converter,
+        runtime=runtime,
+        lazy=lazy,
+    )
+
+
+async def ensure_search_attributes(client: Client) -> None:
+    """Register what is missing. An unregistered one would fail workflow tasks for ever, silently."""
+    listed = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    missing = {
+        key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+        for key in SEARCH_ATTRIBUTES
+        if key.name not in listed.custom_attributes
+    }
+    if missing:
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        )
+
+
+async def ensure_sweep(client: Client, task_queue: str) -> None:
+    """The sweep's schedule, made once; operators see and pause it in the Temporal UI."""
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(
+            SWEEP_ID,
+            Schedule(
+                action=ScheduleActionStartWorkflow(SweepWorkflow.run, id=SWEEP_ID, task_queue=task_queue),
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SWEEP_EVERY)]),
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=SWEEP_EVERY),
+            ),
+        )
+
+
+async def _connected(config: Settings, runtime: Runtime, stop: asyncio.Event) -> Client | None:
+    """Try until Temporal answers or the process is told to stop."""
+    while not stop.is_set():
+        try:
+            client = await connect(config, runtime)
+            await ensure_search_attributes(client)
+            await ensure_sweep(client, config.temporal_task_queue)
+            return client
+        except (RPCError, RuntimeError) as error:
+            log.warning("Temporal does not answer yet", extra={"kind": type(error).__name__})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), CONNECT_PAUSE_SECONDS)
+    return None
+
+
+async def main(config: Settings) -> None:
+    """Run until SIGTERM or SIGINT, then finish what is under way within the graceful time."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    metrics = None
+    if config.worker_metrics_port:
+        # Temporal's own metrics one port up: two registries, two endpoints.
+        start_http_server(config.worker_metrics_port, addr="127.0.0.1")
+        metrics = PrometheusConfig(bind_address=f"127.0.0.1:{config.worker_metrics_port + 1}")
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    client = await _connected(config, runtime, stop)
+    if client is None:
+        return
+    pool = await create_pool(config.database_url, "hcr_system", config.database_pool_size)
+    async with build_worker(client, pool, config):
+        log.info("worker ready", extra={"queue": config.temporal_task_queue})
+        await stop.wait()
+        log.info("worker stopping")
+    await pool.close()
+
+
+if __name__ == "__main__":
+    chosen_settings = settings()
+    set_up_logging(chosen_settings.log_level)
+    asyncio.run(main(chosen_settings))
+    logging.shutdown()
+    # The interpreter's own exit can crash in the SDK's threads (sdk-python#300): everything is closed by now.
+    os._exit(0)
