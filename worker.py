@@ -23,7 +23,6 @@ from temporalio.client import (
     ScheduleSpec,
 )
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
@@ -35,12 +34,10 @@ from activities.hand_over import MessageDesk, Providers
 from activities.record import Recorder
 from activities.sweep import Sweeper
 from activities.writing import Writer
+from composition import cipher, connect, providers
 from db.pool import Pool, create_pool
-from gateways.encryption import FieldCipher
-from gateways.local_boxes import LocalBoxes, LocalMail, LocalPost, LocalSms
-from gateways.providers import mail_gateway, post_gateway, sms_gateway
 from observability import set_up_logging
-from settings import MailProvider, Settings, settings
+from settings import Settings, settings
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations
 from workflows.sweep import SweepWorkflow
@@ -49,27 +46,6 @@ log = logging.getLogger(__name__)
 
 CONNECT_PAUSE_SECONDS = 1.0
 SWEEP_ID = "sweep"
-
-
-def providers(pool: Pool, config: Settings) -> Providers:
-    """The gateways that the settings choose."""
-    boxes = LocalBoxes(pool)
-    # Our own table answers at once and for good; a provider's search lags behind.
-    settling = 0.0 if config.mail_provider is MailProvider.local else config.mail_settling_seconds
-    return Providers(
-        mail=mail_gateway(config, LocalMail(boxes)),
-        post=post_gateway(config, LocalPost(boxes)),
-        sms=sms_gateway(config, LocalSms(boxes)),
-        settling=timedelta(seconds=settling),
-    )
-
-
-def cipher(config: Settings) -> FieldCipher:
-    return FieldCipher(
-        config.field_keys.get_secret_value(),
-        config.blind_index_key.get_secret_value(),
-        config.link_key.get_secret_value(),
-    )
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -101,17 +77,6 @@ def build_worker(client: Client, pool: Pool, config: Settings, chosen: Providers
         max_concurrent_workflow_tasks=config.worker_max_concurrent_workflow_tasks,
         graceful_shutdown_timeout=timedelta(seconds=config.worker_graceful_shutdown_seconds),
         deployment_config=deployment,
-    )
-
-
-async def connect(config: Settings, runtime: Runtime | None = None, *, lazy: bool = False) -> Client:
-    """A client of the settings' Temporal; `lazy` connects at the first call."""
-    return await Client.connect(
-        config.temporal_address,
-        namespace=config.temporal_namespace,
-        data_converter=pydantic_data_converter,
-        runtime=runtime,
-        lazy=lazy,
     )
 
 

@@ -155,7 +155,8 @@ class MessageDesk:
 
         async def remember(ref: str) -> None:
             async with system(self._pool) as connection:
-                await connection.execute(dispatches.REMEMBER_REF, dispatch_id, ref)
+                if not await connection.fetchval(dispatches.REMEMBER_REF, dispatch_id, ref):
+                    raise Ambiguous("another attempt is posting this letter")
 
         await self._calling(dispatch_id)
         return (await self._providers.post.hand_over(letter, claim["provider_ref"], remember)).provider_ref

@@ -85,6 +85,14 @@ ORDER BY a.status_at, a.id LIMIT $11
 """
 )
 
+STAFF_DESK = (
+    _SUMMARY
+    + """
+WHERE a.attention IN ('uncertain', 'refused') AND a.status IN ('preparing', 'sent', 'started')
+ORDER BY a.status_at LIMIT $1
+"""
+)
+
 COUNT = (
     """
 SELECT count(*) FROM affiliation a

@@ -21,7 +21,10 @@ CALLING = "UPDATE dispatch SET calling_since = coalesce(calling_since, now()) WH
 # The provider answered that it took nothing: the next attempt may call without looking first.
 NOT_CALLING = "UPDATE dispatch SET calling_since = NULL WHERE id = $1 AND state = 'prepared'"
 
-REMEMBER_REF = "UPDATE dispatch SET provider_ref = $2 WHERE id = $1"
+# Two attempts at once must not post two letters: the second one's reference is refused.
+REMEMBER_REF = """
+UPDATE dispatch SET provider_ref = $2 WHERE id = $1 AND (provider_ref IS NULL OR provider_ref = $2) RETURNING 1
+"""
 
 # A callback may have been faster than the answer to the call: what it said stays.
 SETTLE = """

@@ -12,6 +12,7 @@ import os
 import secrets
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -26,7 +27,6 @@ _MISREAD = str.maketrans("OIL", "011")
 # 139 ms), hence a pool of its own; it also bounds the memory to 19 MiB per core.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 _THREADS = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="argon2")
-_NOBODYS_HASH = _HASHER.hash(secrets.token_hex(16))
 
 
 def format_code(selector: str, secret: str) -> str:
@@ -70,17 +70,20 @@ async def hash_secret(secret: str) -> str:
 
 async def verify_secret(stored_hash: str | None, secret: str) -> bool:
     """Whether `secret` is the one hashed. None (unknown selector) takes as long and is False."""
-    matches = await asyncio.get_running_loop().run_in_executor(
-        _THREADS, _matches, _NOBODYS_HASH if stored_hash is None else stored_hash, secret
-    )
+    matches = await asyncio.get_running_loop().run_in_executor(_THREADS, _matches, stored_hash, secret)
     return matches and stored_hash is not None
 
 
-def _matches(stored_hash: str, secret: str) -> bool:
+def _matches(stored_hash: str | None, secret: str) -> bool:
     try:
-        return _HASHER.verify(stored_hash, secret)
+        return _HASHER.verify(stored_hash or _nobodys_hash(), secret)
     except (VerificationError, InvalidHashError):
         return False
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _HASHER.hash(secrets.token_hex(16))
 
 
 def _check_character(body: str) -> str:

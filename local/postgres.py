@@ -305,7 +305,7 @@ def binaries() -> Path:
 
 @cache
 def detect_identity() -> Identity:
-    """As whom the server can run here: tries a user namespace when we are root or have no name (`docker run -u 1234`)."""
+    """As whom the server can run: a user namespace for root and for users without a name (`docker run -u 1234`)."""
     if os.geteuid() != 0 and _has_name(os.geteuid()):
         return Identity.itself
     try:

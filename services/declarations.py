@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -13,7 +13,6 @@ from domain.employment import ContractKind
 from domain.formulas import ProfessionalStatus, Scheme
 from domain.identifiers import Civility
 from domain.media import Language, Medium
-from domain.working_time import paris_date
 from services.fields import (
     AddressLine,
     City,
@@ -26,18 +25,15 @@ from services.fields import (
     Postcode,
     Siret,
     between,
+    today,
 )
 
 OLDEST_YEARS = 110
 YOUNGEST_YEARS = 14  # the age from which school holidays' work is allowed (Code du travail, art. L4153-3)
 
 
-def _today() -> date:
-    return paris_date(datetime.now(UTC))
-
-
 def _years_ago(years: int) -> date:
-    return _today() - timedelta(days=round(365.25 * years))
+    return today() - timedelta(days=round(365.25 * years))
 
 
 BirthDate = Annotated[
@@ -54,7 +50,7 @@ HiredOn = Annotated[
     date,
     between(
         lambda: _years_ago(5),
-        lambda: _today() + timedelta(days=366),
+        lambda: today() + timedelta(days=366),
         "La date d’embauche se situe entre il y a cinq ans et dans un an.",
         "2026-12-01",
     ),

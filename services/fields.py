@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -29,6 +29,7 @@ from domain.identifiers import (
     parse_postcode,
     parse_siret,
 )
+from domain.working_time import paris_date
 from services.problems import FieldError
 
 NBSP = "\u00a0"
@@ -40,7 +41,12 @@ class Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
-def _empty_is_none(value: Any) -> Any:
+def today() -> date:
+    """The civil date in France."""
+    return paris_date(datetime.now(UTC))
+
+
+def empty_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -65,9 +71,9 @@ Name = Annotated[str, _rule(_one_line), Field(min_length=1, max_length=60, examp
 AddressLine = Annotated[str, _rule(_one_line), Field(min_length=1, max_length=100, examples=["12 rue des Lilas"])]
 City = Annotated[str, _rule(_one_line), Field(min_length=1, max_length=MAX_LINE_CHARACTERS, examples=["Paris"])]
 
-OptionalEmail = Annotated[Email | None, BeforeValidator(_empty_is_none)]
-OptionalPhone = Annotated[Phone | None, BeforeValidator(_empty_is_none)]
-OptionalLine = Annotated[AddressLine | None, BeforeValidator(_empty_is_none)]
+OptionalEmail = Annotated[Email | None, BeforeValidator(empty_is_none)]
+OptionalPhone = Annotated[Phone | None, BeforeValidator(empty_is_none)]
+OptionalLine = Annotated[AddressLine | None, BeforeValidator(empty_is_none)]
 
 
 def between(earliest: Callable[[], date], latest: Callable[[], date], words: str, example: str) -> AfterValidator:

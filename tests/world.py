@@ -22,6 +22,7 @@ from activities.contracts import Progress, workflow_id
 from activities.hand_over import Providers
 from activities.sweep import Sweeper
 from activities.writing import Writer
+from composition import cipher, providers
 from db import register
 from db.pool import Pool, create_pool, system
 from domain.affiliation import Status
@@ -33,7 +34,7 @@ from services.affiliations import AffiliationService
 from services.callers import Caller, Scope
 from services.declarations import PreAffiliation
 from settings import Settings
-from worker import build_worker, cipher, providers
+from worker import build_worker
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations
 

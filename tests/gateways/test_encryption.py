@@ -128,3 +128,13 @@ def test_bad_keys_stop_the_start(field_keys: str, index_key: str, link_key: str,
     with pytest.raises(BadKeys, match=says) as refused:
         FieldCipher(field_keys, index_key, link_key)
     assert key("one") not in str(refused.value)
+
+
+def test_what_is_already_stored_and_printed_stays_good() -> None:
+    """Values made by the first version: a change that breaks this makes stored fields and posted letters useless."""
+    sealed = "01fb0882fe59a4b7ef767c7a221ef3b6edb9e7518bd5b81cdf7172c0e14043283bda95fa43cf4fe2a0dc"
+    assert CIPHER.decrypt(bytes.fromhex(sealed), *PLACE) == "2690975056001"
+    index = "d41f5e43f7e76b02935d2a0e0ffbaf135458256b83de7dc31a557159b52c8ca8"
+    assert CIPHER.blind_index("269097505600123", "nir").hex() == index
+    assert CIPHER.link_token("d1") == "CQjVudRvURAodT6-MPi93uZlnq2CKRsaiwfVXq0xb4o"
+    assert CIPHER.letter_secret("d1") == "6N82SCAT4T"

@@ -230,6 +230,22 @@ async def test_a_submit_that_arrives_late(post: MailevaPost, maileva: MailevaSta
     assert len(maileva.submitted()) == len(maileva.sendings) == 1
 
 
+async def test_a_recipient_added_late_does_not_make_two_letters(post: MailevaPost, maileva: MailevaStandin) -> None:
+    caller = Caller(post, crash_after_keeping=1)
+    with pytest.raises(Crash):
+        await post.hand_over(LETTER, None, caller.remember)
+
+    def arrive(call: Call) -> None:
+        if call.method == "POST" and call.path.endswith("/recipients") and caller.ref:
+            maileva.on_call = None
+            maileva.sendings[caller.ref].recipients["late"] = {"address_line_1": "Mme Camille Exemple"}
+
+    maileva.on_call = arrive
+    await caller.until_posted()
+    the_only_letter(maileva)
+    assert caller.failures == [Unavailable]
+
+
 # --- what goes to a person, what is final, what is tried again
 
 

@@ -1,0 +1,66 @@
+"""The web application: the JSON door under `/api/v1`, operations, and in development `/dev`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from temporalio.client import Client
+
+from api import affiliations, enrolments, operations, problems, register, staff, webhooks
+from api.parts import open_parts
+from api.problems import ProblemDetails
+from api.security import SecurityHeaders
+from settings import Environment, Settings
+
+BASE = "/api/v1"
+MAX_BODY_BYTES = 1_000_000
+
+
+def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
+    """The application; it opens its pools when it starts. `temporal`: a client to use instead of the settings'."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_parts(config, temporal) as parts:
+            app.state.parts = parts
+            yield
+
+    development = config.environment is Environment.local
+    app = FastAPI(
+        title="Espace Entreprise Santé",
+        version="1",
+        description="Affiliations of employees to the branch's health insurance, from declaration to insured.",
+        openapi_url=f"{BASE}/openapi.json" if development else None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    door = APIRouter(prefix=BASE)
+    for module in (affiliations, enrolments, register, staff, webhooks):
+        door.include_router(module.router)
+    app.include_router(door)
+    app.include_router(operations.router)
+    problems.install(app)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(SecurityHeaders, https=config.environment is Environment.production)
+    _describe_problems(app)
+    return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the problem's schema, which routes refer to by name, into the document."""
+    original = app.openapi
+
+    def openapi() -> dict[str, object]:
+        document = original()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "ProblemDetails" not in schemas:
+            schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas["ProblemDetails"] = schema
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,152 @@
+"""Problem details (RFC 9457): one shape for everything that can go wrong, described in OpenAPI."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from services.fields import field_errors
+from services.problems import (
+    AlreadyOpen,
+    AlreadySubmitted,
+    EngineUnavailable,
+    FieldError,
+    InvalidFields,
+    KeyReused,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    Problem,
+    RefusedByRules,
+    StaleDraft,
+    WrongAccess,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:hcr:problem:"
+
+
+class FieldProblem(BaseModel):
+    """One wrong field: its path, a stable code, a French sentence with a valid example."""
+
+    field: str
+    code: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """What every error answers. `type` is stable, `title` and `detail` are French."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] | None = None
+    id: str | None = None
+    retry_at: str | None = None
+
+
+_DESCRIPTIONS: dict[type[Problem], str] = {
+    NotAuthenticated: "No valid key or session",
+    NotAllowed: "The key does not allow it",
+    NotFound: "Unknown, or not the caller's",
+    AlreadyOpen: "The person has an open affiliation at this establishment; `id` names it",
+    RefusedByRules: "The rules refuse it in the present state; `retry_at` where there is such a moment",
+    KeyReused: "The Idempotency-Key was used for another request",
+    InvalidFields: "Some fields are wrong: `errors` names each with a valid example",
+    EngineUnavailable: "Not confirmed in time: repeat with the same key",
+    WrongAccess: "Unknown, wrong or dead link or code",
+    StaleDraft: "Saved elsewhere since; `current` is the other version",
+    AlreadySubmitted: "The form has been received already",
+}
+
+
+def describes(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: every error it can answer, by status."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for problem in problems:
+        status = 409 if problem is RefusedByRules else problem.status
+        words = _DESCRIPTIONS[problem]
+        if status in responses:
+            words = f"{responses[status]['description']}; or: {words}"
+        responses[status] = {"description": words, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+    return responses
+
+
+_SCHEMA = {"$ref": "#/components/schemas/ProblemDetails"}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception as a problem."""
+    app.add_exception_handler(Problem, _on_problem)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _on_invalid)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _on_http)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _on_crash)
+
+
+async def _on_problem(request: Request, problem: Problem) -> JSONResponse:
+    headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else None
+    if problem.status == 401:
+        headers = {"WWW-Authenticate": "Bearer"}
+    errors = problem.errors if isinstance(problem, InvalidFields) else None
+    return _answer(
+        problem.status, problem.code, problem.title, problem.detail, errors, problem.extensions, headers=headers
+    )
+
+
+async def _on_invalid(request: Request, invalid: RequestValidationError) -> JSONResponse:
+    body_field = getattr(request.scope.get("route"), "body_field", None)
+    model = getattr(getattr(body_field, "field_info", None), "annotation", None)
+    problem = InvalidFields(field_errors(invalid.errors(), model, prefix=1))
+    return await _on_problem(request, problem)
+
+
+_HTTP_WORDS = {
+    404: ("not_found", "Introuvable", "Cette adresse n’existe pas."),
+    405: ("method_not_allowed", "Méthode non autorisée", "Cette adresse ne s’utilise pas ainsi."),
+    413: ("too_large", "Contenu trop volumineux", "Le contenu envoyé dépasse 1 Mo."),
+}
+
+
+async def _on_http(request: Request, error: HTTPException) -> JSONResponse:
+    code, title, detail = _HTTP_WORDS.get(
+        error.status_code, ("bad_request", "Demande non valable", "La demande n’a pas pu être lue.")
+    )
+    headers = dict(error.headers) if error.headers else None
+    return _answer(error.status_code, code, title, detail, headers=headers)
+
+
+async def _on_crash(request: Request, error: Exception) -> JSONResponse:
+    reference = uuid.uuid4().hex[:12]
+    log.error("unhandled error", exc_info=error, extra={"reference": reference})
+    detail = (
+        "Une erreur est survenue de notre côté. Rien n’est perdu de ce qui était enregistré. "
+        f"Réessayez, puis contactez-nous avec la référence {reference}."
+    )
+    return _answer(500, "internal_error", "Erreur interne", detail)
+
+
+def _answer(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    errors: list[FieldError] | None = None,
+    extensions: dict[str, object] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    content: dict[str, Any] = {"type": TYPE_PREFIX + code, "title": title, "status": status, "detail": detail}
+    if errors is not None:
+        content["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in errors]
+    content.update(jsonable_encoder(extensions or {}))
+    return JSONResponse(content, status, headers, MEDIA_TYPE)

@@ -1,0 +1,48 @@
+"""Puts the pieces together as the settings say: shared by the worker and the API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
+
+from activities.hand_over import Providers
+from db.pool import Pool
+from gateways.encryption import FieldCipher
+from gateways.local_boxes import LocalBoxes, LocalMail, LocalPost, LocalSms
+from gateways.providers import mail_gateway, post_gateway, sms_gateway
+from settings import MailProvider, Settings
+
+
+def providers(pool: Pool, config: Settings) -> Providers:
+    """The gateways that the settings choose."""
+    boxes = LocalBoxes(pool)
+    # Our own table answers at once and for good; a provider's search lags behind.
+    settling = 0.0 if config.mail_provider is MailProvider.local else config.mail_settling_seconds
+    return Providers(
+        mail=mail_gateway(config, LocalMail(boxes)),
+        post=post_gateway(config, LocalPost(boxes)),
+        sms=sms_gateway(config, LocalSms(boxes)),
+        settling=timedelta(seconds=settling),
+    )
+
+
+def cipher(config: Settings) -> FieldCipher:
+    return FieldCipher(
+        config.field_keys.get_secret_value(),
+        config.blind_index_key.get_secret_value(),
+        config.link_key.get_secret_value(),
+    )
+
+
+async def connect(config: Settings, runtime: Runtime | None = None, *, lazy: bool = False) -> Client:
+    """A client of the settings' Temporal; `lazy` connects at the first call."""
+    return await Client.connect(
+        config.temporal_address,
+        namespace=config.temporal_namespace,
+        data_converter=pydantic_data_converter,
+        runtime=runtime,
+        lazy=lazy,
+    )

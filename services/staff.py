@@ -1,0 +1,67 @@
+"""What staff ask for about affiliations: what waits for them, and what became of a message in doubt."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel
+
+from activities.contracts import DoubtResolved
+from db import affiliations
+from db.pool import Pool, system
+from domain.affiliation import Refusal, Refused
+from services.affiliations import refused
+from services.callers import Caller, Scope
+from services.declarations import DoubtResolution
+from services.problems import EngineUnavailable, NotFound
+from services.views import AffiliationSummary, summary
+from workflows.affiliation import AffiliationWorkflow
+from workflows.client import Affiliations, EngineAway, NotRunning
+
+DESK_LIMIT = 200
+
+
+class Desk(BaseModel):
+    """The affiliations that wait for staff, oldest first."""
+
+    items: list[AffiliationSummary]
+
+
+class StaffService:
+    def __init__(self, system_pool: Pool, engine: Affiliations) -> None:
+        self._pool = system_pool
+        self._engine = engine
+
+    async def desk(self, caller: Caller) -> Desk:
+        """Raises NotAllowed."""
+        caller.need(Scope.staff)
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(affiliations.STAFF_DESK, DESK_LIMIT)
+        return Desk(items=[AffiliationSummary(**summary(row)) for row in rows])
+
+    async def resolve_doubt(
+        self, caller: Caller, affiliation_id: UUID, request: DoubtResolution, key: str | None
+    ) -> AffiliationSummary:
+        """Raises NotAllowed, NotFound, RefusedByRules, EngineUnavailable."""
+        caller.need(Scope.staff)
+        resolved = DoubtResolved(caller.actor, request.verdict)
+        request_id = f"resolve_doubt/{caller.id}/{key or uuid4()}"
+        try:
+            await self._engine.tell(str(affiliation_id), AffiliationWorkflow.resolve_doubt, resolved, request_id)
+        except Refusal as refusal:
+            raise refused(refusal) from None
+        except NotRunning:
+            if await self._row(affiliation_id) is None:
+                raise NotFound() from None
+            raise refused(Refusal(Refused.closed)) from None
+        except EngineAway:
+            raise EngineUnavailable() from None
+        row = await self._row(affiliation_id)
+        if row is None:
+            raise NotFound()
+        return row
+
+    async def _row(self, affiliation_id: UUID) -> AffiliationSummary | None:
+        async with system(self._pool) as connection:
+            row = await connection.fetchrow(affiliations.GET, affiliation_id)
+        return AffiliationSummary(**summary(row)) if row else None

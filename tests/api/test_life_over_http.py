@@ -1,0 +1,71 @@
+"""The whole life over HTTP: declared, invited, opened, drafted, submitted, insured."""
+
+from __future__ import annotations
+
+import re
+
+import httpx2
+from fastapi import FastAPI
+
+from domain.affiliation import Status
+from domain.synthetic import synthetic_iban
+from tests.api.conftest import Door, client
+from tests.world import Life
+
+SUBMISSION = {
+    "level": "BASE",
+    "dependants": [
+        {"kind": "partner", "last_name": "Essai", "first_names": "Sacha", "birth_date": "1990-02-03"},
+        {"kind": "child", "last_name": "Essai", "first_names": "Lou", "birth_date": "2020-02-03"},
+    ],
+    "iban": synthetic_iban(7),
+    "account_holder": "Camille Essai",
+    "consent": True,
+    "signature": "Camille Essai",
+}
+
+
+async def test_a_whole_life_by_email(door: Door, app: FastAPI) -> None:
+    declared = door.world.declaration(door.employer)
+    answer = await door.http.post("/api/v1/affiliations", json=declared)
+    assert answer.status_code == 201
+    assert answer.json()["status"] == "preparing"
+    life_id = answer.json()["id"]
+
+    life = Life(door.world, door.employer, life_id)
+    await life.until(Status.sent)
+    mail = (await life.received())[0]
+    token = re.search(r"/e/([\w-]{43})", mail["text"])
+    assert token
+
+    async with client(app) as employee:
+        opened = await employee.post("/api/v1/enrolments/access", json={"token": token.group(1)})
+        assert opened.status_code == 200, opened.text
+        saved = await employee.put(
+            "/api/v1/enrolments/current", json={"version": 0, "content": {"iban": "FR76 je cherche", "level": "BASE"}}
+        )
+        assert saved.status_code == 200, saved.text
+        assert saved.json()["version"] == 1
+        await life.until(Status.started)
+        submission = {**SUBMISSION, "nir": declared["employee"]["nir"]}
+        submitted = await employee.post("/api/v1/enrolments/current/submission", json=submission)
+        assert submitted.status_code == 200, submitted.text
+        assert submitted.json()["coverage"]["formula"] == "BASE CCN HCR NC FAMILLE RG"
+    await life.until(Status.finalised)
+    assert await life.until_messages(2) == [("invitation", "email"), ("confirmation", "email")]
+    detail = (await door.http.get(f"/api/v1/affiliations/{life_id}")).json()
+    assert detail["status"] == "finalised"
+    assert detail["next_step"] is None
+    events = (await door.http.get(f"/api/v1/affiliations/{life_id}/events")).json()
+    assert [event["kind"] for event in events] == [
+        "declared",
+        "message_handed_over",
+        "started",
+        "finalised",
+        "message_handed_over",
+    ]
+
+
+async def test_the_openapi_document_describes_every_error(app: FastAPI, anonymous: httpx2.AsyncClient) -> None:
+    document = (await anonymous.get("/api/v1/openapi.json")).json()
+    assert "ProblemDetails" in document["components"]["schemas"]
