@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 
-.PHONY: run reset demo test check openapi bench lock browser format clean
+.PHONY: run reset demo test check openapi bench faults lock browser format clean
 
 run: $(VENV)/.ok        ## start everything; Ctrl-C stops it
 	@$(PY) -m local run
@@ -29,6 +29,12 @@ check: $(VENV)/.ok
 format: $(VENV)/.ok
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+
+browser:                ## install a browser for the tests (Debian's Chromium, as root)
+	@command -v chromium >/dev/null || (apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium)
+
+faults: $(VENV)/.ok     ## crashes and outages, the long form
+	@$(PY) -m pytest -q -m faults_long tests/faults
 
 bench: $(VENV)/.ok      ## measurements, as ratios to a bare floor of the same run
 	@$(PY) -m bench

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -22,10 +22,10 @@ from activities.writing import Writer
 from db import access, affiliations, dispatches
 from db.pool import Pool, system
 from domain.affiliation import Message, Result
-from domain.media import Medium
+from domain.media import Medium, MessageKind
 from domain.plan import next_step
 from domain.policy import Policy
-from domain.working_time import next_working_moment
+from domain.working_time import next_working_moment, paris_date
 from gateways.letter_codes import hash_secret, new_selector
 from gateways.mail import MailGateway
 from gateways.outcomes import Ambiguous, CannotTell, RefusalReason, Refused, Unavailable
@@ -83,7 +83,7 @@ class MessageDesk:
                 connection, affiliation_id, message.kind, message.number, message.medium, order.state.contact_version
             )
         if claim["state"] == "prepared":
-            outcome = await self._call(claim, message, person, now)
+            outcome = await self._call(claim, order, policy, person, now)
         else:  # a former attempt did it all and was cut off before it could say so
             outcome = _recorded(claim)
             now = claim["handed_over_at"] or now
@@ -92,16 +92,19 @@ class MessageDesk:
 
     # --- calling
 
-    async def _call(self, claim: asyncpg.Record, message: Message, person: asyncpg.Record, now: datetime) -> _Outcome:
+    async def _call(
+        self, claim: asyncpg.Record, order: HandOver, policy: Policy, person: asyncpg.Record, now: datetime
+    ) -> _Outcome:
         dispatch_id: UUID = claim["id"]
+        message, deadline = order.message, _deadline(order, policy, now)
         selector = await self._open_access(dispatch_id, message.medium)
         in_doubt = claim["calling_since"] is not None
         settled = in_doubt and claim["calling_seconds"] >= self._providers.settling.total_seconds()
         try:
             if message.medium is Medium.post:
-                ref = await self._post(claim, message, person, selector or "", now)
+                ref = await self._post(claim, message, person, selector or "", paris_date(now), deadline)
             else:
-                ref = await self._send(dispatch_id, message, person, now, in_doubt, settled)
+                ref = await self._send(dispatch_id, message, person, deadline, in_doubt, settled)
         except Refused as refused:
             result = Result.refused if refused.reason in _NOT_ABOUT_THE_ADDRESS else Result.bad_address
             return _Outcome(result, reason=refused.reason.value)
@@ -119,7 +122,13 @@ class MessageDesk:
         return _Outcome(Result.accepted, provider_ref=ref)
 
     async def _send(
-        self, dispatch_id: UUID, message: Message, person: asyncpg.Record, now: datetime, in_doubt: bool, settled: bool
+        self,
+        dispatch_id: UUID,
+        message: Message,
+        person: asyncpg.Record,
+        deadline: date | None,
+        in_doubt: bool,
+        settled: bool,
     ) -> str:
         """An e-mail or an SMS: where a former call is in doubt, look before sending again."""
         gateway: MailGateway | SmsGateway = (
@@ -139,7 +148,7 @@ class MessageDesk:
             if not settled:
                 raise Ambiguous("not seen yet")
         if message.medium is Medium.email:
-            email = self._writer.email(dispatch_id, message, person, now)
+            email = self._writer.email(dispatch_id, message, person, deadline)
             await self._calling(dispatch_id)
             return (await self._providers.mail.send(email)).provider_ref
         sms = self._writer.sms(dispatch_id, message, person)
@@ -147,11 +156,17 @@ class MessageDesk:
         return (await self._providers.sms.send(sms)).provider_ref
 
     async def _post(
-        self, claim: asyncpg.Record, message: Message, person: asyncpg.Record, selector: str, now: datetime
+        self,
+        claim: asyncpg.Record,
+        message: Message,
+        person: asyncpg.Record,
+        selector: str,
+        sent_on: date,
+        deadline: date | None,
     ) -> str:
         """A letter: the gateway itself looks up what a former attempt did before it goes on."""
         dispatch_id: UUID = claim["id"]
-        letter = await asyncio.to_thread(self._writer.letter, dispatch_id, message, person, selector, now)
+        letter = await asyncio.to_thread(self._writer.letter, dispatch_id, message, person, selector, sent_on, deadline)
 
         async def remember(ref: str) -> None:
             async with system(self._pool) as connection:
@@ -166,14 +181,14 @@ class MessageDesk:
         link_hash = self._writer.link_hash(dispatch_id)
         async with system(self._pool) as connection:
             known = await connection.fetchrow(access.TOKEN_OF_DISPATCH, dispatch_id)
-        if known is not None:
-            return known["selector"]  # type: ignore[no-any-return]
-        selector = secret_hash = None
-        if medium is Medium.post:
-            selector, secret_hash = new_selector(), await hash_secret(self._writer.letter_secret(dispatch_id))
-        async with system(self._pool) as connection:
-            await connection.execute(access.ADD_TOKEN, dispatch_id, link_hash, selector, secret_hash)
-        return selector
+        if known is None:
+            selector = secret_hash = None
+            if medium is Medium.post:
+                selector, secret_hash = new_selector(), await hash_secret(self._writer.letter_secret(dispatch_id))
+            async with system(self._pool) as connection:
+                await connection.execute(access.ADD_TOKEN, dispatch_id, link_hash, selector, secret_hash)
+                known = await connection.fetchrow(access.TOKEN_OF_DISPATCH, dispatch_id)
+        return known["selector"] if known is not None else None
 
     async def _calling(self, dispatch_id: UUID) -> None:
         async with system(self._pool) as connection:
@@ -214,6 +229,15 @@ class MessageDesk:
             )
 
 
+def _deadline(order: HandOver, policy: Policy, now: datetime) -> date | None:
+    """The last day to answer, told with reminders: an invitation asks to answer now, not in two months."""
+    if order.message.kind not in _TELLING_THE_DEADLINE:
+        return None
+    left = order.state.handed_over(order.message, Result.accepted, now)
+    return paris_date(calendar(left, policy, now)[-1].at)
+
+
+_TELLING_THE_DEADLINE = (MessageKind.reminder, MessageKind.draft_reminder, MessageKind.employer_reminder)
 _EVENTS = {
     Result.accepted: EventKind.message_handed_over,
     Result.bad_address: EventKind.message_refused,

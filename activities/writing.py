@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from uuid import UUID
 
 import asyncpg
@@ -11,7 +11,6 @@ from domain.addresses import PostalAddress, envelope_lines
 from domain.affiliation import Message
 from domain.identifiers import Civility
 from domain.media import Language
-from domain.working_time import paris_date
 from gateways.encryption import FieldCipher, token_hash
 from gateways.letter_codes import format_code
 from gateways.mail import Email
@@ -50,7 +49,7 @@ class Writer:
     def letter_secret(self, dispatch_id: UUID) -> str:
         return self._cipher.letter_secret(str(dispatch_id))
 
-    def email(self, dispatch_id: UUID, message: Message, person: asyncpg.Record, now: datetime) -> Email:
+    def email(self, dispatch_id: UUID, message: Message, person: asyncpg.Record, deadline: date | None) -> Email:
         link = self.link(dispatch_id)
         rendered = render_email(
             message.kind,
@@ -62,7 +61,7 @@ class Writer:
                 city=person["establishment_city"],
                 link=link,
                 decline_link=f"{link}/non",
-                deadline=None,
+                deadline=deadline,
                 missing=tuple(person["missing"] or ()),
                 language=Language(person["language"]),
                 reference=reference_of(person["id"]),
@@ -79,7 +78,13 @@ class Writer:
         )
 
     def letter(
-        self, dispatch_id: UUID, message: Message, person: asyncpg.Record, selector: str, now: datetime
+        self,
+        dispatch_id: UUID,
+        message: Message,
+        person: asyncpg.Record,
+        selector: str,
+        sent_on: date,
+        deadline: date | None,
     ) -> Letter:
         """Renders for about twenty milliseconds: call it in a thread."""
         civility = CIVILITIES[person["civility"]]
@@ -103,11 +108,11 @@ class Writer:
                 web_address=f"{self._base_url.split('://', 1)[-1]}/courrier",
                 code=format_code(selector, self.letter_secret(dispatch_id)),
                 qr_link=self.link(dispatch_id),
-                deadline=None,
+                deadline=deadline,
                 missing=tuple(person["missing"] or ()),
                 language=Language(person["language"]),
                 reference=reference_of(person["id"]),
-                sent_on=paris_date(now),
+                sent_on=sent_on,
             ),
             self.form(person),
         )
