@@ -27,7 +27,7 @@ COPY messages/ messages/
 COPY services/ services/
 COPY api/ api/
 COPY portal/ portal/
-COPY worker.py settings.py observability.py ./
+COPY worker.py composition.py settings.py observability.py ./
 # Compiled once here instead of at every start, since PYTHONDONTWRITEBYTECODE keeps nothing.
 RUN python -m compileall -q .
 USER 10001:10001

@@ -23,7 +23,7 @@ from db import access, affiliations, dispatches
 from db.pool import Pool, system
 from domain.affiliation import Message, Result
 from domain.media import Medium, MessageKind
-from domain.plan import next_step
+from domain.plan import calendar, next_step
 from domain.policy import Policy
 from domain.working_time import next_working_moment, paris_date
 from gateways.letter_codes import hash_secret, new_selector
