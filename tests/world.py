@@ -173,6 +173,16 @@ class Life:
             while await self.status() is not status:
                 await asyncio.sleep(0.02)
 
+    async def until_quiet(self, seconds: float = 10) -> None:
+        """Until nothing is pending: the last workflow task is done and no activity runs."""
+        async with asyncio.timeout(seconds):
+            while True:
+                described = await self.handle.describe()
+                raw = described.raw_description
+                if not raw.pending_activities and not raw.HasField("pending_workflow_task"):
+                    return
+                await asyncio.sleep(0.02)
+
     async def until_messages(self, count: int, seconds: float = 10) -> list[tuple[str, str]]:
         """Until so many messages have left."""
         async with asyncio.timeout(seconds):
