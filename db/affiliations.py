@@ -162,12 +162,27 @@ WHERE a.version = 0 AND a.declared_at < now() - make_interval(secs => $1)
 ORDER BY a.declared_at LIMIT $2
 """
 
-OVERDUE = """
-SELECT a.id FROM affiliation a
-WHERE a.status IN ('preparing', 'sent', 'started') AND a.version > 0
-  AND (a.next_step_at IS NULL OR a.next_step_at < now() - make_interval(mins => $1))
-  AND NOT EXISTS (SELECT FROM dispatch d WHERE d.affiliation_id = a.id AND d.state = 'prepared' AND d.attempts > 0)
-ORDER BY a.next_step_at LIMIT $2
+# Those looked at longest ago, and those whose step is overdue although no provider keeps it waiting.
+TO_CHECK = """
+(SELECT id, false AS overdue FROM affiliation
+ WHERE status IN ('preparing', 'sent', 'started') AND version > 0 ORDER BY checked_at NULLS FIRST LIMIT $2)
+UNION ALL
+(SELECT a.id, true FROM affiliation a
+ WHERE a.status IN ('preparing', 'sent', 'started') AND a.version > 0
+   AND a.next_step_at < now() - make_interval(mins => $1)
+   AND NOT EXISTS (SELECT FROM dispatch d WHERE d.affiliation_id = a.id AND d.state = 'prepared' AND d.attempts > 0)
+ ORDER BY a.next_step_at LIMIT $2)
+"""
+
+CHECKED = """
+UPDATE affiliation SET checked_at = now(),
+       stuck_since = CASE WHEN id = ANY ($2) THEN coalesce(stuck_since, now()) END
+WHERE id = ANY ($1)
+"""
+
+COUNT_STUCK = """
+SELECT count(*) FROM affiliation
+WHERE stuck_since IS NOT NULL AND status IN ('preparing', 'sent', 'started')
 """
 
 RESTART_SOURCE = """

@@ -95,7 +95,10 @@ CREATE TABLE affiliation (
     next_step_at timestamptz,
     attention text,
     pause text,
-    closure text
+    closure text,
+    -- the sweep's own: when it last looked, and since when no workflow stands behind this row
+    checked_at timestamptz,
+    stuck_since timestamptz
 );
 -- product.md, rule 7: at most one open affiliation of a person at an establishment
 CREATE UNIQUE INDEX affiliation_one_open ON affiliation (establishment_id, employee_id)
@@ -103,6 +106,8 @@ CREATE UNIQUE INDEX affiliation_one_open ON affiliation (establishment_id, emplo
 CREATE INDEX affiliation_by_date ON affiliation (company_id, status_at DESC, id DESC);
 CREATE INDEX affiliation_not_started ON affiliation (declared_at) WHERE version = 0;
 CREATE INDEX affiliation_due ON affiliation (next_step_at) WHERE status IN ('preparing', 'sent', 'started');
+CREATE INDEX affiliation_to_check ON affiliation (checked_at NULLS FIRST) WHERE status IN ('preparing', 'sent', 'started');
+CREATE INDEX affiliation_stuck ON affiliation (stuck_since) WHERE stuck_since IS NOT NULL;
 CREATE INDEX ON affiliation (employee_id);
 CREATE INDEX ON affiliation (former_id) WHERE former_id IS NOT NULL;
 
