@@ -80,6 +80,7 @@ class Refused(StrEnum):
 
     closed = "affiliation_closed"
     not_sent_yet = "nothing_sent_yet"
+    under_way = "message_under_way"
     too_soon = "reminder_too_soon"
     unreachable = "unreachable"
     already_paused = "already_paused"
@@ -115,6 +116,7 @@ class Message:
     number: int
     medium: Medium
     automatic: bool
+    rung: int = 0  # an automatic reminder's place in the policy's ladder
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ class AffiliationState:
     contact_version: int = 1
     address_versions: dict[Medium, int] = field(default_factory=dict)  # contact version that last changed the address
     numbers: dict[MessageKind, int] = field(default_factory=dict)  # the last number used of each kind
-    reminders_done: int = 0  # automatic reminders since clock_since
+    next_rung: int = 0  # the first rung of the ladder of automatic reminders not climbed since clock_since
     last_message_at: datetime | None = None
     last_automatic_at: datetime | None = None
     employer_reminded_at: dict[Medium, datetime] = field(default_factory=dict)
@@ -161,18 +163,24 @@ class AffiliationState:
     # --- what people do
 
     def employer_reminder_asked(self, at: datetime, policy: Policy) -> Self:
-        """« Relancer ». Raises Refusal: closed, nothing sent yet, unreachable, or too soon (24 h per address)."""
+        """« Relancer ».
+
+        Raises Refusal: closed, nothing sent yet, a message is under way already, unreachable, too soon (24 h per
+        address).
+        """
         self._refuse_if_closed()
         if self.status is Status.preparing:
             raise Refusal(Refused.not_sent_yet)
-        if self.medium not in self.reachable:
-            raise Refusal(Refused.unreachable)
         allowed_from = self.reminder_allowed_from(policy)
         if allowed_from and at < allowed_from:
             raise Refusal(Refused.too_soon, retry_at=allowed_from)
+        if self.waiting:
+            raise Refusal(Refused.under_way)
+        if self.medium not in self.reachable:
+            raise Refusal(Refused.unreachable)
         return replace(
             self,
-            waiting=(*self.waiting, MessageKind.employer_reminder),
+            waiting=(MessageKind.employer_reminder,),
             employer_reminded_at={**self.employer_reminded_at, self.medium: at},
         )
 
@@ -197,6 +205,8 @@ class AffiliationState:
             employer_reminded_at={m: t for m, t in self.employer_reminded_at.items() if m not in changed},
             reachable=now_reachable,
         )
+        if set(changed) == {Medium.sms}:
+            return state  # no message of an affiliation goes there by itself
         medium = self.medium
         if Medium.email in changed and Medium.email in now_reachable:
             medium = Medium.email
@@ -205,25 +215,26 @@ class AffiliationState:
         if medium is self.medium and medium not in changed:
             return state  # another address than the one in use: nothing to send anew
         if medium not in now_reachable:
-            return replace(state, attention=state.attention or Attention.unreachable, waiting=())
+            return state._unreachable()
+        # sent anew: what became of a message to the former address no longer matters
         return replace(
-            state._clock_restarted(at),
-            medium=medium,
-            waiting=(MessageKind.invitation,),
-            attention=None if state.attention is Attention.unreachable else state.attention,
+            state._clock_restarted(at), medium=medium, waiting=(MessageKind.invitation,), attention=None, doubt=None
         )
 
     def draft_saved(self, at: datetime, by: Medium) -> Self:
         """The employee saved a draft, having come in by `by`: a sign of life. Raises Refusal: closed."""
         self._refuse_if_closed()
         medium = by if by in self.reachable and by is not Medium.sms else self.medium
+        if medium not in self.reachable and Medium.post in self.reachable:
+            medium = Medium.post
         return replace(
             self._clock_restarted(at),
             status=Status.started,
             medium=medium,
-            attention=None if self.attention is Attention.unreachable else self.attention,
-            # what was still waiting to leave would tell them to do what they are doing
+            # what was still waiting to leave, or in doubt, would tell them to do what they are doing
             waiting=(),
+            attention=None if medium in self.reachable else Attention.unreachable,
+            doubt=None,
         )
 
     def completed(self, missing: tuple[str, ...] = ()) -> Self:
@@ -276,6 +287,8 @@ class AffiliationState:
         state = replace(self, attention=None, doubt=None)
         if verdict is Verdict.left:
             return state.handed_over(doubt, Result.accepted, at)
+        if doubt.automatic:
+            return state  # the plan still has it: it leaves when automatic messages do
         return replace(state, waiting=(doubt.kind, *state.waiting))
 
     # --- what becomes of messages
@@ -292,7 +305,7 @@ class AffiliationState:
                 return state._left(message, at)
             case Result.bad_address:
                 return state._lost(message.medium) if not state.closed else state
-            case Result.uncertain | Result.refused if not state.closed:
+            case Result.uncertain | Result.refused if not (state.closed or state.attention is Attention.unreachable):
                 attention = Attention.uncertain if result is Result.uncertain else Attention.refused
                 return replace(state, attention=attention, doubt=message)
             case _:
@@ -304,7 +317,7 @@ class AffiliationState:
         What concerns an address since corrected, or one already known to fail, changes nothing.
         """
         outdated = contact_version < self.address_versions.get(medium, 1)
-        if self.closed or outdated or medium not in self.reachable:
+        if self.closed or outdated:
             return self
         return self._lost(medium)
 
@@ -313,23 +326,33 @@ class AffiliationState:
     def _left(self, message: Message, at: datetime) -> Self:
         state = replace(self, last_message_at=at)
         if message.automatic:
-            state = replace(state, last_automatic_at=at, reminders_done=state.reminders_done + 1)
+            state = replace(state, last_automatic_at=at, next_rung=message.rung + 1)
         if state.closed:
             return state
+        if message.kind is MessageKind.employer_reminder:  # the 24 hours count from when it left
+            state = replace(state, employer_reminded_at={**state.employer_reminded_at, message.medium: at})
         if message.kind in (MessageKind.invitation, MessageKind.employer_reminder, MessageKind.postal_fallback):
-            state = replace(state._clock_restarted(at), medium=message.medium)
+            # a letter or an e-mail found out later may have gone to an address that is known to fail by now
+            medium = message.medium if message.medium in state.reachable else state.medium
+            state = replace(state._clock_restarted(at), medium=medium)
         if state.status is Status.preparing:
             state = replace(state, status=Status.sent)
         return state
 
     def _lost(self, medium: Medium) -> Self:
         """This medium does not reach the employee: go by post if that is still possible, else a person must correct."""
+        if medium not in self.reachable:
+            return self  # known already
         state = replace(self, reachable=tuple(m for m in self.reachable if m is not medium))
-        if medium is not self.medium:
+        if medium is Medium.sms or self.medium in state.reachable:
             return state
         if Medium.post in state.reachable:
             return replace(state, waiting=(MessageKind.postal_fallback,))
-        return replace(state, waiting=(), attention=Attention.unreachable)
+        return state._unreachable()
+
+    def _unreachable(self) -> Self:
+        """No medium in use is left: until a correction, which sends anew, a message in doubt matters no longer."""
+        return replace(self, waiting=(), attention=Attention.unreachable, doubt=None)
 
     def _way(self, medium: Medium) -> Medium | None:
         """The medium that reaches the employee: the one asked for, else the other one."""
@@ -347,7 +370,7 @@ class AffiliationState:
         return self._way(self.medium)
 
     def _clock_restarted(self, at: datetime) -> Self:
-        return replace(self, clock_since=max(at, self.clock_since), reminders_done=0)
+        return replace(self, clock_since=max(at, self.clock_since), next_rung=0)
 
     def _refuse_if_closed(self) -> None:
         if self.closed:

@@ -95,12 +95,13 @@ def _automatic(state: AffiliationState, policy: Policy, now: datetime) -> Step |
         kind, ladder = MessageKind.reminder, policy.sent_by_post
     else:
         kind, ladder = MessageKind.reminder, policy.sent_by_email
-    usable = [rung for rung in ladder if rung.by is None or rung.by in state.reachable]
-    if state.reminders_done >= len(usable) or state.medium not in state.reachable:
+    if state.medium not in state.reachable:
         return None
-    rung = usable[state.reminders_done]
-    message = Message(kind, state.next_number(kind), rung.by or state.medium, automatic=True)
-    return Step(_leaves(state, policy, rung.after_days, now), message)
+    for place, rung in enumerate(ladder[state.next_rung :], state.next_rung):
+        if rung.by is None or rung.by in state.reachable:
+            message = Message(kind, state.next_number(kind), rung.by or state.medium, automatic=True, rung=place)
+            return Step(_leaves(state, policy, rung.after_days, now), message)
+    return None
 
 
 def _fallback(state: AffiliationState, policy: Policy, now: datetime) -> Step | None:

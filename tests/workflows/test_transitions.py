@@ -47,6 +47,7 @@ STAFF = Actor(ActorKind.staff, "test")
 
 async def sent(life: Life) -> None:
     await life.until(Status.sent)
+    await life.until_quiet()  # the read model is written by the activity, a moment before the workflow hears of it
 
 
 async def started(life: Life) -> None:
