@@ -82,12 +82,14 @@ class MessageDesk:
             claim = await dispatches.claim(
                 connection, affiliation_id, message.kind, message.number, message.medium, order.state.contact_version
             )
+            if claim["pause"] and _held_by_a_pause(message) and not _called(claim):
+                return HandedOver(Handling.postponed, Result.superseded, now)
         if claim["state"] == "prepared":
             outcome = await self._call(claim, order, policy, person, now)
         else:  # a former attempt did it all and was cut off before it could say so
             outcome = _recorded(claim)
             now = claim["handed_over_at"] or now
-        await self._record(order, policy, claim["id"], outcome, now)
+        await self._record(order, policy, claim, outcome, now)
         return HandedOver(Handling.done, outcome.result, now, reason=outcome.reason)
 
     # --- calling
@@ -104,7 +106,7 @@ class MessageDesk:
             if message.medium is Medium.post:
                 ref = await self._post(claim, message, person, selector or "", paris_date(now), deadline)
             else:
-                ref = await self._send(dispatch_id, message, person, deadline, in_doubt, settled)
+                ref = await self._send(claim, message, person, deadline, in_doubt, settled)
         except Refused as refused:
             result = Result.refused if refused.reason in _NOT_ABOUT_THE_ADDRESS else Result.bad_address
             return _Outcome(result, reason=refused.reason.value)
@@ -112,7 +114,7 @@ class MessageDesk:
             return _Outcome(Result.uncertain, reason="cannot_tell")
         except Unavailable as unavailable:
             if not in_doubt:
-                await self._not_calling(dispatch_id)
+                await self._not_calling(claim)
             delay = timedelta(seconds=unavailable.retry_after) if unavailable.retry_after else None
             raise ApplicationError(str(unavailable), type="ProviderUnavailable", next_retry_delay=delay) from None
         except Ambiguous as ambiguous:
@@ -123,7 +125,7 @@ class MessageDesk:
 
     async def _send(
         self,
-        dispatch_id: UUID,
+        claim: asyncpg.Record,
         message: Message,
         person: asyncpg.Record,
         deadline: date | None,
@@ -131,6 +133,7 @@ class MessageDesk:
         settled: bool,
     ) -> str:
         """An e-mail or an SMS: where a former call is in doubt, look before sending again."""
+        dispatch_id: UUID = claim["id"]
         gateway: MailGateway | SmsGateway = (
             self._providers.mail if message.medium is Medium.email else self._providers.sms
         )
@@ -149,10 +152,10 @@ class MessageDesk:
                 raise Ambiguous("not seen yet")
         if message.medium is Medium.email:
             email = self._writer.email(dispatch_id, message, person, deadline)
-            await self._calling(dispatch_id)
+            await self._calling(claim)
             return (await self._providers.mail.send(email)).provider_ref
         sms = self._writer.sms(dispatch_id, message, person)
-        await self._calling(dispatch_id)
+        await self._calling(claim)
         return (await self._providers.sms.send(sms)).provider_ref
 
     async def _post(
@@ -173,7 +176,7 @@ class MessageDesk:
                 if not await connection.fetchval(dispatches.REMEMBER_REF, dispatch_id, ref):
                     raise Ambiguous("another attempt is posting this letter")
 
-        await self._calling(dispatch_id)
+        await self._calling(claim)
         return (await self._providers.post.hand_over(letter, claim["provider_ref"], remember)).provider_ref
 
     async def _open_access(self, dispatch_id: UUID, medium: Medium) -> str | None:
@@ -190,13 +193,14 @@ class MessageDesk:
                 known = await connection.fetchrow(access.TOKEN_OF_DISPATCH, dispatch_id)
         return known["selector"] if known is not None else None
 
-    async def _calling(self, dispatch_id: UUID) -> None:
+    async def _calling(self, claim: asyncpg.Record) -> None:
         async with system(self._pool) as connection:
-            await connection.execute(dispatches.CALLING, dispatch_id)
+            if not await connection.fetchval(dispatches.CALLING, claim["id"], claim["attempts"]):
+                raise Ambiguous("another attempt has taken over")
 
-    async def _not_calling(self, dispatch_id: UUID) -> None:
+    async def _not_calling(self, claim: asyncpg.Record) -> None:
         async with system(self._pool) as connection:
-            await connection.execute(dispatches.NOT_CALLING, dispatch_id)
+            await connection.execute(dispatches.NOT_CALLING, claim["id"], claim["attempts"])
 
     async def _seen_at_provider(self, dispatch_id: UUID) -> bool:
         async with system(self._pool) as connection:
@@ -206,7 +210,7 @@ class MessageDesk:
     # --- recording
 
     async def _record(
-        self, order: HandOver, policy: Policy, dispatch_id: UUID, outcome: _Outcome, at: datetime
+        self, order: HandOver, policy: Policy, claim: asyncpg.Record, outcome: _Outcome, at: datetime
     ) -> None:
         """Ledger, timeline and read model in one transaction."""
         message = order.message
@@ -216,17 +220,30 @@ class MessageDesk:
             details["reason"] = outcome.reason
         event = Event(_EVENTS[outcome.result], at, PROVIDER_ACTOR, details)
         async with system(self._pool) as connection:
-            await connection.execute(
+            last = await connection.fetchval(
                 dispatches.SETTLE,
-                dispatch_id,
+                claim["id"],
                 _LEDGER[outcome.result],
                 outcome.reason,
                 outcome.provider_ref or None,
                 at if outcome.result is Result.accepted else None,
+                claim["attempts"],
             )
+            if not last:
+                raise ApplicationError("another attempt has taken over", type="OutcomeUnknown")
             await projection.write(
                 connection, UUID(order.affiliation_id), state, next_step(state, policy, at), event, at
             )
+
+
+def _held_by_a_pause(message: Message) -> bool:
+    """Nobody asked for it by name (as `domain.plan` has it)."""
+    return message.automatic or message.kind is MessageKind.postal_fallback
+
+
+def _called(claim: asyncpg.Record) -> bool:
+    """It left, or may have: then it is cleared up, pause or not."""
+    return claim["state"] != "prepared" or claim["calling_since"] is not None
 
 
 def _deadline(order: HandOver, policy: Policy, now: datetime) -> date | None:

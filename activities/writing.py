@@ -95,7 +95,8 @@ class Writer:
             city=person["city"],
             country=person["country"],
         )
-        lines = envelope_lines(f"{civility} {_first_name(person)} {person['last_name']}", address)
+        name = recipient(person["civility"], person["first_names"], person["last_name"])
+        lines = envelope_lines(name, address)
         pdf = render_letter(
             message.kind,
             LetterContent(
@@ -146,5 +147,14 @@ class Writer:
         )
 
 
+def recipient(civility: str, first_names: str, last_name: str) -> str:
+    """Who a letter is addressed to."""
+    return f"{CIVILITIES[civility]} {_first(first_names)} {last_name}"
+
+
 def _first_name(person: asyncpg.Record) -> str:
-    return str(person["first_names"]).split(",")[0].strip()
+    return _first(person["first_names"])
+
+
+def _first(first_names: str) -> str:
+    return first_names.split(",")[0].strip()

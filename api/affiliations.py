@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import BeforeValidator, Field
 
 from api.parts import Parts, parts
 from api.problems import describes
 from api.security import KeyCaller
 from domain.affiliation import Status
 from domain.media import Medium
-from services.affiliations import Filters, once
+from services.affiliations import Filters
 from services.declarations import CorrectedContact, Pause, PreAffiliation, Withdrawal
+from services.fields import Day, Form, NamePart, Siren, Siret, empty_is_none
+from services.idempotency import once
 from services.problems import (
     AlreadyOpen,
     EngineUnavailable,
+    FieldError,
     InvalidFields,
     KeyReused,
     NotAllowed,
@@ -32,10 +35,41 @@ router = APIRouter(prefix="/affiliations", tags=["affiliations"])
 Use = Annotated[Parts, Depends(parts)]
 Key = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", min_length=8, max_length=100, description="Repeat with it: no second effect"),
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=100,
+        pattern="^[!-~]+$",
+        description="Repeat with it: no second effect",
+    ),
 ]
 _ASKING = describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, KeyReused, InvalidFields, EngineUnavailable)
 _READING = describes(NotAuthenticated, NotAllowed, NotFound, InvalidFields)
+
+
+class FollowUp(Form):
+    """What « Suivi des affiliations » can be asked for; only `status` may be there several times."""
+
+    siren: Siren | None = None
+    siret: Siret | None = None
+    status: tuple[Status, ...] = ()
+    medium: Literal[Medium.email, Medium.post] | None = None
+    q: Annotated[NamePart | None, BeforeValidator(empty_is_none), Field(description="Part of a name")] = None
+    sent_from: Day | None = None
+    sent_to: Day | None = None
+    needs_action: bool | None = None
+    sort: Literal["-date", "date"] = "-date"
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, Field(max_length=200)] = None
+
+
+async def once_each(request: Request) -> None:
+    """Raises InvalidFields when a single-valued parameter is there twice: nobody could say which one counts."""
+    given = [name for name, _ in request.query_params.multi_items() if name != "status"]
+    doubles = sorted({name for name in given if given.count(name) > 1 and name in FollowUp.model_fields})
+    if doubles:
+        words = "Ce paramètre est indiqué plusieurs fois. Indiquez-le une seule fois."
+        raise InvalidFields([FieldError(name, "duplicate", words) for name in doubles])
 
 
 @router.post(
@@ -45,38 +79,26 @@ _READING = describes(NotAuthenticated, NotAllowed, NotFound, InvalidFields)
 )
 async def declare(request: PreAffiliation, caller: KeyCaller, use: Use, key: Key = None) -> AffiliationSummary:
     """Pre-affiliate one person. « En préparation » until something has really left."""
-    return await use.affiliations.declare(caller, request, once(key, request))
+    return await use.affiliations.declare(caller, request, once(use.cipher, key, "declare", request=request))
 
 
 @router.get("", responses=describes(NotAuthenticated, NotAllowed, InvalidFields))
 async def follow_up(
-    caller: KeyCaller,
-    use: Use,
-    siren: Annotated[str | None, Query(max_length=20)] = None,
-    siret: Annotated[str | None, Query(max_length=20)] = None,
-    status: Annotated[list[Status] | None, Query()] = None,
-    medium: Literal[Medium.email, Medium.post] | None = None,
-    q: Annotated[str | None, Query(max_length=100, description="Part of a name, without accents")] = None,
-    sent_from: date | None = None,
-    sent_to: date | None = None,
-    needs_action: bool | None = None,
-    sort: Literal["-date", "date"] = "-date",
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    caller: KeyCaller, use: Use, asked: Annotated[FollowUp, Query()], _: Annotated[None, Depends(once_each)]
 ) -> AffiliationPage:
     """« Suivi des affiliations »."""
     filters = Filters(
-        siren=siren,
-        siret=siret,
-        statuses=tuple(status or ()),
-        medium=medium,
-        q=q,
-        sent_from=sent_from,
-        sent_to=sent_to,
-        needs_action=needs_action,
-        newest_first=sort == "-date",
+        siren=asked.siren,
+        siret=asked.siret,
+        statuses=asked.status,
+        medium=asked.medium,
+        q=asked.q,
+        sent_from=asked.sent_from,
+        sent_to=asked.sent_to,
+        needs_action=asked.needs_action,
+        newest_first=asked.sort == "-date",
     )
-    return await use.affiliations.page(caller, filters, limit, cursor)
+    return await use.affiliations.page(caller, filters, asked.limit, asked.cursor)
 
 
 @router.get("/{affiliation_id}", responses=_READING)
@@ -109,7 +131,7 @@ async def form(affiliation_id: UUID, caller: KeyCaller, use: Use) -> Response:
 @router.post("/{affiliation_id}/reminders", responses=_ASKING)
 async def remind(affiliation_id: UUID, caller: KeyCaller, use: Use, key: Key = None) -> AffiliationDetail:
     """« Relancer »: at most once in 24 hours per address; the refusal says from when."""
-    return await use.affiliations.remind(caller, affiliation_id, once(key, ("remind", affiliation_id)))
+    return await use.affiliations.remind(caller, affiliation_id, once(use.cipher, key, "remind", affiliation_id))
 
 
 @router.patch("/{affiliation_id}/contact", responses=_ASKING)
@@ -117,7 +139,8 @@ async def correct_contact(
     affiliation_id: UUID, request: CorrectedContact, caller: KeyCaller, use: Use, key: Key = None
 ) -> AffiliationDetail:
     """Correct e-mail, phone or address; the invitation leaves anew, links sent to the old address die."""
-    return await use.affiliations.correct_contact(caller, affiliation_id, request, once(key, (affiliation_id, request)))
+    asked = once(use.cipher, key, "correct_contact", affiliation_id, request)
+    return await use.affiliations.correct_contact(caller, affiliation_id, request, asked)
 
 
 @router.post("/{affiliation_id}/withdrawal", responses=_ASKING)
@@ -125,7 +148,8 @@ async def withdraw(
     affiliation_id: UUID, request: Withdrawal, caller: KeyCaller, use: Use, key: Key = None
 ) -> AffiliationDetail:
     """The employer withdraws the declaration."""
-    return await use.affiliations.withdraw(caller, affiliation_id, request, once(key, (affiliation_id, request)))
+    asked = once(use.cipher, key, "withdraw", affiliation_id, request)
+    return await use.affiliations.withdraw(caller, affiliation_id, request, asked)
 
 
 @router.post("/{affiliation_id}/pause", responses=_ASKING)
@@ -133,20 +157,21 @@ async def pause(
     affiliation_id: UUID, request: Pause, caller: KeyCaller, use: Use, key: Key = None
 ) -> AffiliationDetail:
     """No automatic message until resumed; the abandonment still comes, and says when."""
-    return await use.affiliations.pause(caller, affiliation_id, request, once(key, (affiliation_id, request)))
+    asked = once(use.cipher, key, "pause", affiliation_id, request)
+    return await use.affiliations.pause(caller, affiliation_id, request, asked)
 
 
 @router.post("/{affiliation_id}/resumption", responses=_ASKING)
 async def resume(affiliation_id: UUID, caller: KeyCaller, use: Use, key: Key = None) -> AffiliationDetail:
     """Automatic messages again, their clock starting now."""
-    return await use.affiliations.resume(caller, affiliation_id, once(key, ("resume", affiliation_id)))
+    return await use.affiliations.resume(caller, affiliation_id, once(use.cipher, key, "resume", affiliation_id))
 
 
 @router.post(
     "/{affiliation_id}/restart",
     status_code=201,
-    responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, AlreadyOpen, InvalidFields),
+    responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, AlreadyOpen, KeyReused, InvalidFields),
 )
-async def restart(affiliation_id: UUID, caller: KeyCaller, use: Use) -> AffiliationSummary:
+async def restart(affiliation_id: UUID, caller: KeyCaller, use: Use, key: Key = None) -> AffiliationSummary:
     """« Reprendre »: a new initial run, pre-filled from the abandoned one and linked to it."""
-    return await use.affiliations.restart(caller, affiliation_id)
+    return await use.affiliations.restart(caller, affiliation_id, once(use.cipher, key, "restart", affiliation_id))

@@ -1,9 +1,10 @@
-"""The web application: the JSON door under `/api/v1`, operations, and in development `/dev`."""
+"""The web application: the JSON door under `/api/v1`, operations, the pages, and in development `/dev`."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
@@ -11,12 +12,12 @@ from temporalio.client import Client
 
 from api import affiliations, enrolments, operations, problems, register, staff, webhooks
 from api.parts import open_parts
-from api.problems import ProblemDetails
+from api.problems import MAX_BODY_BYTES, describe_problems
 from api.security import SecurityHeaders
+from portal import routes as portal
 from settings import Environment, Settings
 
 BASE = "/api/v1"
-MAX_BODY_BYTES = 1_000_000
 
 
 def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
@@ -36,6 +37,7 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
         openapi_url=f"{BASE}/openapi.json" if development else None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever Host was sent
         lifespan=lifespan,
     )
     door = APIRouter(prefix=BASE)
@@ -43,24 +45,20 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
         door.include_router(module.router)
     app.include_router(door)
     app.include_router(operations.router)
-    problems.install(app)
+    portal.include(app, development)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    problems.install(app)
     app.add_middleware(SecurityHeaders, https=config.environment is Environment.production)
     _describe_problems(app)
     return app
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Put the problem's schema, which routes refer to by name, into the document."""
     original = app.openapi
 
-    def openapi() -> dict[str, object]:
-        document = original()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        if "ProblemDetails" not in schemas:
-            schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(schema.pop("$defs", {}))
-            schemas["ProblemDetails"] = schema
-        return document
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            describe_problems(original())
+        return original()
 
     app.openapi = openapi  # type: ignore[method-assign]

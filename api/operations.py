@@ -20,7 +20,7 @@ from services.problems import NotFound
 TIMEOUT_SECONDS = 1.0
 
 
-def operators_only(request: Request) -> None:
+async def operators_only(request: Request) -> None:
     """Raises NotFound for whoever comes through the public proxy."""
     if not not_public(request):
         raise NotFound()

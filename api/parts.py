@@ -14,6 +14,7 @@ from temporalio.client import Client
 from activities.writing import Writer
 from composition import cipher, connect, providers
 from db.pool import Pool, create_pool
+from gateways.encryption import FieldCipher
 from services.affiliations import AffiliationService
 from services.deliveries import DeliveryService
 from services.enrolments import EnrolmentService
@@ -30,6 +31,7 @@ class Parts:
     temporal: Client
     engine: Affiliations
     writer: Writer
+    cipher: FieldCipher
     affiliations: AffiliationService
     enrolments: EnrolmentService
     deliveries: DeliveryService
@@ -54,6 +56,7 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             temporal=client,
             engine=engine,
             writer=writer,
+            cipher=fields,
             affiliations=AffiliationService(web, engine, fields, writer),
             enrolments=EnrolmentService(web, system_pool, engine, fields),
             deliveries=DeliveryService(system_pool, engine, providers(system_pool, config).post),
@@ -64,6 +67,6 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
         await system_pool.close()
 
 
-def parts(request: Request) -> Parts:
-    """The dependency through which routes reach the services."""
+async def parts(request: Request) -> Parts:
+    """The dependency through which routes reach the services; async, as another kind runs in a thread."""
     return cast(Parts, request.app.state.parts)

@@ -10,8 +10,10 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.fields import field_errors
 from services.problems import (
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:hcr:problem:"
+MAX_BODY_BYTES = 1_000_000
 
 
 class FieldProblem(BaseModel):
@@ -54,6 +57,7 @@ class ProblemDetails(BaseModel):
     errors: list[FieldProblem] | None = None
     id: str | None = None
     retry_at: str | None = None
+    current: dict[str, Any] | None = None
 
 
 _DESCRIPTIONS: dict[type[Problem], str] = {
@@ -83,6 +87,22 @@ def describes(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
+def describe_problems(document: dict[str, Any]) -> None:
+    """Put into the OpenAPI document the problem's schema, which routes refer to by name, and what every route that
+    reads a body can answer."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(schema.pop("$defs", {}))
+    schemas["ProblemDetails"] = schema
+    for operations in document["paths"].values():
+        for method, operation in operations.items():
+            if method in ("post", "put", "patch"):
+                operation["responses"]["413"] = {
+                    "description": f"More than {MAX_BODY_BYTES} bytes",
+                    "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
+                }
+
+
 _SCHEMA = {"$ref": "#/components/schemas/ProblemDetails"}
 
 
@@ -91,7 +111,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _on_invalid)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _on_http)  # type: ignore[arg-type]
-    app.add_exception_handler(Exception, _on_crash)
+    app.add_middleware(LastResort)
 
 
 async def _on_problem(request: Request, problem: Problem) -> JSONResponse:
@@ -122,11 +142,46 @@ async def _on_http(request: Request, error: HTTPException) -> JSONResponse:
     code, title, detail = _HTTP_WORDS.get(
         error.status_code, ("bad_request", "Demande non valable", "La demande n’a pas pu être lue.")
     )
+    if error.status_code == 400:  # not UTF-8, too deep, a number too long: no JSON for us
+        return await _on_problem(
+            request, InvalidFields([FieldError("body", "json_invalid", "Le contenu n’est pas du JSON valable.")])
+        )
     headers = dict(error.headers) if error.headers else None
     return _answer(error.status_code, code, title, detail, headers=headers)
 
 
-async def _on_crash(request: Request, error: Exception) -> JSONResponse:
+class LastResort:
+    """What no handler sees: a body announced as too large, and crashes. Inside the headers' middleware, so that
+    these answers have them too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_noticing(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
+            await _answer(413, *_HTTP_WORDS[413])(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send_noticing)
+        except Exception as error:
+            answer = _crashed(error)
+            if started:
+                raise
+            await answer(scope, receive, send)
+
+
+def _crashed(error: Exception) -> JSONResponse:
     reference = uuid.uuid4().hex[:12]
     log.error("unhandled error", exc_info=error, extra={"reference": reference})
     detail = (

@@ -14,10 +14,12 @@ from api.security import KeyCaller
 from services.declarations import DoubtResolution
 from services.enrolment_form import PaperReturn
 from services.enrolments import EnrolmentView
+from services.idempotency import once
 from services.problems import (
     AlreadySubmitted,
     EngineUnavailable,
     InvalidFields,
+    KeyReused,
     NotAllowed,
     NotAuthenticated,
     NotFound,
@@ -49,10 +51,14 @@ async def paper_return(affiliation_id: UUID, request: PaperReturn, caller: KeyCa
 
 @router.post(
     "/affiliations/{affiliation_id}/doubt-resolution",
-    responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, InvalidFields, EngineUnavailable),
+    responses=describes(
+        NotAuthenticated, NotAllowed, NotFound, RefusedByRules, KeyReused, InvalidFields, EngineUnavailable
+    ),
 )
 async def resolve_doubt(
     affiliation_id: UUID, request: DoubtResolution, caller: KeyCaller, use: Use, key: Key = None
 ) -> AffiliationSummary:
     """Say what became of the message in doubt: it left, or it is sent again."""
-    return await use.staff.resolve_doubt(caller, affiliation_id, request, key)
+    return await use.staff.resolve_doubt(
+        caller, affiliation_id, request, once(use.cipher, key, "resolve_doubt", affiliation_id, request)
+    )

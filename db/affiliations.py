@@ -62,8 +62,8 @@ WHERE ($1::text IS NULL OR c.siren = $1)
   AND ($3::text[] IS NULL OR a.status = ANY ($3))
   AND ($4::text IS NULL OR a.medium = $4)
   AND ($5::text IS NULL OR e.search_name LIKE '%' || $5 || '%')
-  AND ($6::date IS NULL OR a.status_at >= $6::date)
-  AND ($7::date IS NULL OR a.status_at < $7::date + 1)
+  AND ($6::date IS NULL OR a.status_at >= $6::date::timestamp AT TIME ZONE 'Europe/Paris')
+  AND ($7::date IS NULL OR a.status_at < ($7::date + 1)::timestamp AT TIME ZONE 'Europe/Paris')
   AND ($8::boolean IS NULL OR (a.attention IS NOT NULL AND a.status IN ('preparing', 'sent', 'started')) = $8)
 """
 
@@ -129,11 +129,6 @@ INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, l
 SELECT $1, (SELECT max(version) + 1 FROM contact WHERE affiliation_id = $1), company_id, $2, $3, $4, $5, $6, $7, $8
 FROM affiliation WHERE id = $1
 RETURNING version
-"""
-
-CONTACT = """
-SELECT c.version, c.email, c.phone, c.line1, c.line2, c.postcode, c.city, c.country
-FROM contact c WHERE c.affiliation_id = $1 AND c.version = $2
 """
 
 # Everything a message, a form or a page about one affiliation says of the person.

@@ -8,29 +8,39 @@ import asyncpg
 
 from db.pool import Connection
 
+# A number held back (overnight, by a pause) before anything could leave may come again for another address.
 CLAIM = """
 INSERT INTO dispatch (affiliation_id, company_id, kind, number, medium, contact_version, attempts)
 SELECT id, company_id, $2, $3, $4, $5, 1 FROM affiliation WHERE id = $1
-ON CONFLICT (affiliation_id, kind, number) DO UPDATE SET attempts = dispatch.attempts + 1
-RETURNING id, company_id, state, reason, provider_ref, calling_since, handed_over_at,
-          extract(epoch FROM now() - calling_since)::float8 AS calling_seconds
+ON CONFLICT (affiliation_id, kind, number) DO UPDATE SET attempts = dispatch.attempts + 1,
+    medium = CASE WHEN dispatch.state = 'prepared' AND dispatch.calling_since IS NULL
+                  THEN excluded.medium ELSE dispatch.medium END,
+    contact_version = CASE WHEN dispatch.state = 'prepared' AND dispatch.calling_since IS NULL
+                           THEN excluded.contact_version ELSE dispatch.contact_version END
+RETURNING id, company_id, state, reason, provider_ref, attempts, calling_since, handed_over_at,
+          extract(epoch FROM now() - calling_since)::float8 AS calling_seconds,
+          (SELECT pause FROM affiliation a WHERE a.id = affiliation_id) AS pause
 """
 
-CALLING = "UPDATE dispatch SET calling_since = coalesce(calling_since, now()) WHERE id = $1"
+# Only the last attempt to claim may call: one that slept meanwhile finds another's number. Each call that may have been
+# taken has the whole time to surface, so the moment is the last call's.
+CALLING = "UPDATE dispatch SET calling_since = now() WHERE id = $1 AND attempts = $2 RETURNING 1"
 
 # The provider answered that it took nothing: the next attempt may call without looking first.
-NOT_CALLING = "UPDATE dispatch SET calling_since = NULL WHERE id = $1 AND state = 'prepared'"
+NOT_CALLING = "UPDATE dispatch SET calling_since = NULL WHERE id = $1 AND attempts = $2 AND state = 'prepared'"
 
 # Two attempts at once must not post two letters: the second one's reference is refused.
 REMEMBER_REF = """
 UPDATE dispatch SET provider_ref = $2 WHERE id = $1 AND (provider_ref IS NULL OR provider_ref = $2) RETURNING 1
 """
 
-# A callback may have been faster than the answer to the call: what it said stays.
+# A callback may have been faster than the answer to the call: what it said stays. Only the last attempt to claim tells:
+# what one that slept meanwhile has learnt is not what the workflow goes by.
 SETTLE = """
-UPDATE dispatch SET state = $2, reason = $3, provider_ref = coalesce($4, provider_ref), handed_over_at = $5,
-       calling_since = NULL
-WHERE id = $1 AND state IN ('prepared', 'unknown')
+UPDATE dispatch SET state = CASE WHEN state IN ('prepared', 'unknown') THEN $2 ELSE state END,
+       reason = CASE WHEN state IN ('prepared', 'unknown') THEN $3 ELSE reason END,
+       provider_ref = coalesce($4, provider_ref), handed_over_at = coalesce(handed_over_at, $5), calling_since = NULL
+WHERE id = $1 AND attempts = $6 RETURNING 1
 """
 
 OF_AFFILIATION = """

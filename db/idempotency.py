@@ -1,4 +1,4 @@
-"""Answers kept under the caller's `Idempotency-Key`."""
+"""What callers used their `Idempotency-Key`s for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,4 @@ INSERT INTO idempotency (caller, key, company_id, affiliation_id, request_hash) 
 ON CONFLICT (caller, key) DO NOTHING RETURNING 1
 """
 
-GET = "SELECT request_hash, status, answer FROM idempotency WHERE caller = $1 AND key = $2"
-
-ANSWER = "UPDATE idempotency SET status = $3, answer = $4 WHERE caller = $1 AND key = $2"
+GET = "SELECT request_hash, affiliation_id FROM idempotency WHERE caller = $1 AND key = $2"

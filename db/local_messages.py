@@ -10,11 +10,33 @@ ON CONFLICT (dispatch_id) DO NOTHING
 
 HAS = "SELECT EXISTS (SELECT FROM local_message WHERE dispatch_id = $1)"
 
-LATEST = """
-SELECT m.dispatch_id, m.medium, m.kind, m.recipient, m.subject, m.received_at, d.affiliation_id, d.number, d.state
-FROM local_message m LEFT JOIN dispatch d ON d.id = m.dispatch_id
+# With what the ledger and the register say of it: whose it is, what became of it.
+_WITH_DISPATCH = """
+FROM local_message m
+LEFT JOIN dispatch d ON d.id = m.dispatch_id
+LEFT JOIN affiliation a ON a.id = d.affiliation_id
+LEFT JOIN employee e ON e.id = a.employee_id
+"""
+
+LATEST = (
+    """
+SELECT m.dispatch_id, m.medium, m.kind, m.recipient, m.subject, m.received_at, d.affiliation_id, d.number, d.state,
+       d.reason, d.handed_over_at, coalesce(d.kind, m.kind) AS message_kind,
+       coalesce(e.first_names, '') AS first_names, coalesce(e.last_name, '') AS last_name
+"""
+    + _WITH_DISPATCH
+    + """
 WHERE $1::uuid IS NULL OR d.affiliation_id = $1
 ORDER BY m.received_at DESC, m.dispatch_id DESC LIMIT $2
 """
+)
 
-GET = "SELECT dispatch_id, medium, kind, recipient, subject, html, text, pdf FROM local_message WHERE dispatch_id = $1"
+GET = (
+    """
+SELECT m.dispatch_id, m.medium, m.kind, m.recipient, m.subject, m.html, m.text, m.pdf, m.received_at,
+       d.affiliation_id, d.number, d.state, d.reason, d.handed_over_at, coalesce(d.kind, m.kind) AS message_kind,
+       coalesce(e.first_names, '') AS first_names, coalesce(e.last_name, '') AS last_name
+"""
+    + _WITH_DISPATCH
+    + "WHERE m.dispatch_id = $1"
+)

@@ -251,8 +251,9 @@ class Stack:
             "PostgreSQL": "python -m local psql" if self._postgres else "external (DATABASE_URL)",
             "Logs": str(self._directory / "logs"),
         }
-        if api_key := getattr(register, "api_key", None):
-            lines["Demo API key"] = str(api_key)
+        for name, attribute in (("Demo API key", "api_key"), ("Demo staff key", "staff_key")):
+            if key := getattr(register, attribute, None):
+                lines[name] = str(key)
         block = "\n".join(f"  {name:<16}{value}" for name, value in lines.items())
         say(f"\nEspace Entreprise Santé is ready in {seconds:.1f} s. Ctrl-C stops it.\n\n{block}\n")
 

@@ -55,6 +55,58 @@ MESSAGE_KINDS = _words(
     }
 )
 
+# What comes next, as it is announced with its moment: « Prochaine relance automatique : mardi 12 mai à 9 h ».
+STEPS = _words(
+    {
+        "invitation": "Envoi de l'invitation",
+        "reminder": "Prochaine relance automatique",
+        "draft_reminder": "Prochaine relance automatique",
+        "employer_reminder": "Envoi de la relance demandée",
+        "postal_fallback": "Passage au courrier postal",
+        "missing_pieces": "Demande des pièces manquantes",
+        "confirmation": "Envoi de la confirmation",
+        "abandonment": "Abandon sans réponse de la personne",
+    }
+)
+
+EVENTS = _words(
+    {
+        "declared": "Pré-affiliation déclarée",
+        "message_handed_over": "Message remis au prestataire",
+        "message_refused": "Message refusé",
+        "message_uncertain": "Envoi incertain",
+        "delivery_failed": "Message non distribué",
+        "reminder_asked": "Relance demandée",
+        "contact_corrected": "Coordonnées corrigées",
+        "started": "Formulaire commencé",
+        "finalised": "Formulaire reçu",
+        "declined": "La personne a répondu",
+        "abandoned": "Affiliation abandonnée",
+        "paused": "Envois automatiques mis en pause",
+        "resumed": "Envois automatiques repris",
+        "doubt_resolved": "Envoi incertain vérifié",
+    }
+)
+
+ACTORS = _words(
+    {
+        "employer": "L'employeur",
+        "employee": "Le salarié",
+        "staff": "Le gestionnaire",
+        "provider": "Le prestataire",
+        "system": "Automatique",
+    }
+)
+
+CHANNELS = _words({"online": "En ligne", "paper": "Sur papier"})
+
+VERDICTS = _words(
+    {
+        "left": "Le message était bien parti",
+        "did_not_leave": "Le message n'était pas parti : il repart",
+    }
+)
+
 PIECES = _words(
     {
         "rib": "RIB (relevé d'identité bancaire)",
@@ -174,6 +226,31 @@ def message_state_label(code: str) -> str:
 def message_kind_label(code: str) -> str:
     """« Relance automatique »…"""
     return MESSAGE_KINDS[code]
+
+
+def step_label(code: str) -> str:
+    """« Prochaine relance automatique », « Abandon sans réponse de la personne »…, before a moment."""
+    return STEPS[code]
+
+
+def event_label(code: str) -> str:
+    """A line of the timeline: « Formulaire reçu »…"""
+    return EVENTS[code]
+
+
+def actor_label(code: str) -> str:
+    """Who did it: « L'employeur », « Automatique »…"""
+    return ACTORS[code]
+
+
+def channel_label(code: str) -> str:
+    """How the form came back: « En ligne », « Sur papier »."""
+    return CHANNELS[code]
+
+
+def verdict_label(code: str) -> str:
+    """What staff found out about a message in doubt."""
+    return VERDICTS[code]
 
 
 def piece_label(code: str) -> str:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
-import hashlib
 import json
 import logging
 import unicodedata
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-from pydantic import TypeAdapter
+from pydantic import AwareDatetime, TypeAdapter
 
 from activities.contracts import Asked, ContactCorrected, Paused, Progress, StartAffiliation, Withdrawn
 from activities.sweep import reachable_media
-from activities.writing import Writer
-from db import affiliations, dispatches, idempotency, register
+from activities.writing import Writer, recipient
+from db import affiliations, dispatches, register
 from db.pool import Connection, Pool, tenant
-from domain.addresses import parse_address
+from domain.addresses import envelope_lines, parse_address
 from domain.affiliation import Refusal, Refused, Status, first_medium
 from domain.identifiers import SIRET_EXAMPLE, InvalidValue
 from domain.media import Medium
@@ -30,14 +28,15 @@ from domain.policy import DEFAULT_POLICY, Policy
 from domain.working_time import french_moment
 from gateways.encryption import FieldCipher
 from messages.forms import render_affiliation_form
+from services import idempotency
 from services.callers import Caller, Scope
-from services.declarations import CorrectedContact, Pause, PreAffiliation, Withdrawal
+from services.declarations import Address, CorrectedContact, Pause, PreAffiliation, Withdrawal
+from services.idempotency import Once
 from services.problems import (
     AlreadyOpen,
     EngineUnavailable,
     FieldError,
     InvalidFields,
-    KeyReused,
     NotFound,
     RefusedByRules,
 )
@@ -58,20 +57,7 @@ from workflows.client import Affiliations, EngineAway, NotRunning
 log = logging.getLogger(__name__)
 
 _POLICY = TypeAdapter(Policy)
-
-
-@dataclass(frozen=True)
-class Once:
-    """The caller's `Idempotency-Key`, with the hash of what was asked under it."""
-
-    key: str
-    request_hash: bytes
-
-
-def once(key: str | None, request: object) -> Once | None:
-    if key is None:
-        return None
-    return Once(key, hashlib.sha256(repr(request).encode()).digest())
+_CURSOR = TypeAdapter(tuple[AwareDatetime, UUID])
 
 
 @dataclass(frozen=True)
@@ -112,7 +98,9 @@ class AffiliationService:
         Raises NotAllowed, InvalidFields (unknown establishment included), AlreadyOpen, KeyReused.
         """
         caller.need(Scope.write)
-        _check_address(request)
+        employee = request.employee
+        name = recipient(employee.civility, employee.first_names, employee.last_name)
+        _check_address(name, employee.address, "employee.")
         try:
             async with tenant(self._web, caller.companies) as connection:
                 if once is not None:
@@ -121,30 +109,30 @@ class AffiliationService:
                         return repeated
                 place = await _establishment(connection, request.siret, request.hired_on)
                 await self._write(connection, caller, request, place)
-                if once is not None:
-                    await self._claim(connection, caller, once, place["company_id"], place["affiliation_id"])
+                await self._claim(connection, caller, once, place["company_id"], place["affiliation_id"])
                 row = await _row(connection, place["affiliation_id"])
-        except asyncpg.UniqueViolationError as violation:
-            if violation.constraint_name == "idempotency_pkey" and once is not None:
-                # the same call twice at once: the other one has just written it
-                async with tenant(self._web, caller.companies) as connection:
-                    repeated = await self._repeated(connection, caller, once)
-                    if repeated is not None:
-                        return repeated
-            raise await self._already_open(caller, request, violation) from None
+        except (asyncpg.UniqueViolationError, _ClaimedMeanwhile) as conflict:
+            repeated = await self._repeated_meanwhile(caller, once)
+            if repeated is not None:
+                return repeated
+            raise await self._already_open(caller, request, conflict) from None
         media = reachable_media(request.employee.email is not None, request.employee.phone is not None)
         start = StartAffiliation(str(row["id"]), self._policy, media, request.medium)
         await self._start(start, row["siret"], row["siren"])
         return self._just_declared(row)
 
-    async def restart(self, caller: Caller, affiliation_id: UUID) -> AffiliationSummary:
+    async def restart(self, caller: Caller, affiliation_id: UUID, once: Once | None = None) -> AffiliationSummary:
         """« Reprendre »: a new initial run from an abandoned one, pre-filled and linked to it.
 
-        Asked twice, it answers with the one that is open. Raises NotAllowed, NotFound, RefusedByRules, AlreadyOpen.
+        Asked twice, it names the one that is open. Raises NotAllowed, NotFound, RefusedByRules, AlreadyOpen, KeyReused.
         """
         caller.need(Scope.write)
         try:
             async with tenant(self._web, caller.companies) as connection:
+                if once is not None:
+                    repeated = await self._repeated(connection, caller, once)
+                    if repeated is not None:
+                        return repeated
                 former = await connection.fetchrow(affiliations.RESTART_SOURCE, affiliation_id)
                 if former is None:
                     raise NotFound()
@@ -152,6 +140,8 @@ class AffiliationService:
                     raise RefusedByRules(
                         "not_abandoned", "Seule une affiliation abandonnée peut être reprise. Celle-ci ne l’est pas."
                     )
+                if former["closed_on"] is not None and former["closed_on"] <= former["hired_on"]:
+                    raise RefusedByRules("establishment_closed", "Cet établissement est fermé à la date d’embauche.")
                 media = reachable_media(former["email"] is not None, former["phone"] is not None)
                 asked = Medium(former["asked_medium"]) if former["asked_medium"] else None
                 new_id: UUID = await connection.fetchval(affiliations.NEW_ID)
@@ -163,8 +153,12 @@ class AffiliationService:
                     _POLICY.dump_python(self._policy, mode="json"),
                     first_medium(media, asked),
                 )
+                await self._claim(connection, caller, once, former["company_id"], new_id)
                 row = await _row(connection, new_id)
-        except asyncpg.UniqueViolationError:
+        except (asyncpg.UniqueViolationError, _ClaimedMeanwhile):
+            repeated = await self._repeated_meanwhile(caller, once)
+            if repeated is not None:
+                return repeated
             async with tenant(self._web, caller.companies) as connection:
                 open_id = await connection.fetchval(affiliations.OPEN_LIKE, affiliation_id)
             raise AlreadyOpen(str(open_id)) from None
@@ -226,11 +220,9 @@ class AffiliationService:
         first = NextStep(kind="invitation", medium=row["medium"], at=row["declared_at"])
         return AffiliationSummary(**{**summary(row), "next_step": first})
 
-    async def _already_open(
-        self, caller: Caller, request: PreAffiliation, violation: asyncpg.UniqueViolationError
-    ) -> Exception:
-        if violation.constraint_name != "affiliation_one_open":
-            return violation
+    async def _already_open(self, caller: Caller, request: PreAffiliation, conflict: Exception) -> Exception:
+        if getattr(conflict, "constraint_name", None) != "affiliation_one_open":
+            return conflict
         async with tenant(self._web, caller.companies) as connection:
             place = await _establishment(connection, request.siret, request.hired_on)
             nir_index = self._cipher.blind_index(request.employee.nir, "nir")
@@ -238,19 +230,26 @@ class AffiliationService:
         return AlreadyOpen(str(open_id))
 
     async def _repeated(self, connection: Connection, caller: Caller, once: Once) -> AffiliationSummary | None:
-        """The first answer to this key, in the affiliation's present state."""
-        known = await connection.fetchrow(idempotency.GET, caller.id, once.key)
+        """The first answer to this key, in the affiliation's present state. Raises KeyReused."""
+        known = await idempotency.known(connection, caller, once)
         if known is None:
             return None
-        if known["request_hash"] != once.request_hash:
-            raise KeyReused()
         row = await _row(connection, known["affiliation_id"])
         return AffiliationSummary(**summary(row)) if row["version"] else self._just_declared(row)
 
+    async def _repeated_meanwhile(self, caller: Caller, once: Once | None) -> AffiliationSummary | None:
+        """The answer to the same call that came at the same time and was faster. Raises KeyReused."""
+        if once is None:
+            return None
+        async with tenant(self._web, caller.companies) as connection:
+            return await self._repeated(connection, caller, once)
+
     async def _claim(
-        self, connection: Connection, caller: Caller, once: Once, company_id: UUID, affiliation_id: UUID
+        self, connection: Connection, caller: Caller, once: Once | None, company_id: UUID, affiliation_id: UUID
     ) -> None:
-        await connection.execute(idempotency.CLAIM, caller.id, once.key, company_id, affiliation_id, once.request_hash)
+        """Raises _ClaimedMeanwhile, which takes back what this transaction wrote."""
+        if once is not None and not await idempotency.claim(connection, caller, once, company_id, affiliation_id):
+            raise _ClaimedMeanwhile
 
     # --- reading
 
@@ -378,14 +377,22 @@ class AffiliationService:
         """Correct e-mail, phone or address; the invitation leaves anew. Raises as `remind`, and InvalidFields."""
         caller.need(Scope.write)
         async with tenant(self._web, caller.companies) as connection:
-            row = await _row(connection, affiliation_id)
-            current = await connection.fetchrow(affiliations.CONTACT, affiliation_id, row["contact_version"])
-            assert current is not None, "every version of a contact is kept"
-            corrected = _merged(current, request)
-            changed = _changed(current, corrected)
-            if not changed:
-                raise RefusedByRules("nothing_changed", "Ces coordonnées sont déjà celles du dossier.")
-            version = await affiliations.add_contact(connection, affiliation_id, corrected)
+            if await connection.fetchrow(affiliations.LOCK, affiliation_id) is None:  # two corrections take turns
+                raise NotFound()
+            repeated = once is not None and await idempotency.known(connection, caller, once) is not None
+            person = await affiliations.person(connection, affiliation_id)
+            assert person is not None, "locked above"
+            corrected = _merged(person, request)
+            if request.address is not None:
+                name = recipient(person["civility"], person["first_names"], person["last_name"])
+                _check_address(name, request.address)
+            changed = _changed(person, corrected)
+            if changed:
+                version = await affiliations.add_contact(connection, affiliation_id, corrected)
+        if not changed:
+            if repeated:  # the same call, already carried out
+                return await self.detail(caller, affiliation_id)
+            raise RefusedByRules("nothing_changed", "Ces coordonnées sont déjà celles du dossier.")
         told = ContactCorrected(
             caller.actor,
             version,
@@ -403,11 +410,10 @@ class AffiliationService:
         caller.need(Scope.write)
         async with tenant(self._web, caller.companies) as connection:
             row = await _row(connection, affiliation_id)
-            if once is not None:
-                await self._claim(connection, caller, once, row["company_id"], affiliation_id)
-                known = await connection.fetchrow(idempotency.GET, caller.id, once.key)
-                if known is None or known["request_hash"] != once.request_hash:
-                    raise KeyReused()
+            if once is not None and not await idempotency.claim(
+                connection, caller, once, row["company_id"], affiliation_id
+            ):
+                await idempotency.known(connection, caller, once)
         if Status(row["status"]) in (Status.finalised, Status.abandoned) and once is None:
             raise refused(Refusal(Refused.closed))
         request_id = f"{name}/{caller.id}/{once.key}" if once else f"{name}/{uuid4()}"
@@ -422,15 +428,19 @@ class AffiliationService:
         return await self.detail(caller, affiliation_id)
 
 
+_SPELT_OUT = str.maketrans({"œ": "oe", "æ": "ae", "’": "'", "-": " "})
+
+
 def search_form(text: str) -> str:
-    """Lower case, without accents, single spaces: how names are searched."""
-    decomposed = unicodedata.normalize("NFD", text.casefold())
+    """Lower case, without accents, ligatures or hyphens, single spaces: how names are searched."""
+    decomposed = unicodedata.normalize("NFD", text.casefold().translate(_SPELT_OUT))
     return " ".join("".join(mark for mark in decomposed if unicodedata.category(mark) != "Mn").split())
 
 
 _REFUSED = {
     Refused.closed: "Cette affiliation est terminée : cette action n’est plus possible.",
     Refused.not_sent_yet: "Rien n’est encore parti : l’invitation est en préparation.",
+    Refused.under_way: "Un envoi vers ce salarié est déjà en cours : attendez qu’il soit parti.",
     Refused.unreachable: "Aucune adresse valable n’est connue : corrigez d’abord les coordonnées du salarié.",
     Refused.already_paused: "Les envois automatiques sont déjà en pause.",
     Refused.not_paused: "Les envois automatiques ne sont pas en pause.",
@@ -454,21 +464,29 @@ def refused(refusal: Refusal) -> RefusedByRules:
 # --- pieces
 
 
-def _check_address(request: PreAffiliation) -> None:
-    address = request.employee.address
+class _ClaimedMeanwhile(Exception):
+    """The same call at the same time took the key first."""
+
+
+def _check_address(name: str, address: Address, prefix: str = "") -> None:
+    """Whether an envelope can carry it: also who is written to by e-mail may get a letter in the end."""
     try:
-        parse_address(
-            line1=address.line1,
-            line2=address.line2 or "",
-            postcode=address.postcode,
-            city=address.city,
-            country=address.country,
+        envelope_lines(
+            name,
+            parse_address(
+                line1=address.line1,
+                line2=address.line2 or "",
+                postcode=address.postcode,
+                city=address.city,
+                country=address.country,
+            ),
         )
     except InvalidValue as invalid:
-        field = f"employee.{'.'.join(invalid.code.split('.')[:2])}"
-        raise InvalidFields(
-            [FieldError(field, invalid.code, f"{invalid.message} Exemple\u00a0: {invalid.example}")]
-        ) from None
+        place = ".".join(invalid.code.split(".")[:2])
+        if place == "address.recipient":
+            place = "last_name" if prefix else "address"
+        message = f"{invalid.message} Exemple\u00a0: {invalid.example}"
+        raise InvalidFields([FieldError(f"{prefix}{place}", invalid.code, message)]) from None
 
 
 async def _establishment(connection: Connection, siret: str, hired_on: date) -> asyncpg.Record:
@@ -532,8 +550,8 @@ def _decode_cursor(cursor: str | None) -> tuple[datetime | None, UUID | None]:
     if cursor is None:
         return None, None
     try:
-        at, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return datetime.fromisoformat(at), UUID(row_id)
-    except (ValueError, TypeError, binascii.Error):
+        at, row_id = _CURSOR.validate_json(base64.urlsafe_b64decode(cursor.encode()))
+        return at.astimezone(UTC), row_id
+    except (ValueError, OverflowError):
         message = "Ce repère de page n’est pas valable. Reprenez la liste depuis le début."
         raise InvalidFields([FieldError("cursor", "cursor.invalid", message)]) from None

@@ -16,6 +16,7 @@ from domain.media import Language, Medium
 from services.fields import (
     AddressLine,
     City,
+    Day,
     Form,
     Name,
     Nir,
@@ -37,7 +38,7 @@ def _years_ago(years: int) -> date:
 
 
 BirthDate = Annotated[
-    date,
+    Day,
     between(
         lambda: _years_ago(OLDEST_YEARS),
         lambda: _years_ago(YOUNGEST_YEARS),
@@ -47,7 +48,7 @@ BirthDate = Annotated[
     Field(examples=["1990-05-12"]),
 ]
 HiredOn = Annotated[
-    date,
+    Day,
     between(
         lambda: _years_ago(5),
         lambda: today() + timedelta(days=366),

@@ -35,18 +35,25 @@ class DeliveryService:
         self._post = post
 
     async def receive(self, events: Iterable[DeliveryEvent]) -> int:
-        """Keep what is new and act upon it; returns how many were. Any order, any number of times."""
-        new = 0
+        """Keep what is new and act upon it; returns how many were. Any order, any number of times.
+
+        While Temporal is away one event waits for it: the provider would not wait for a whole batch of time limits.
+        """
+        new, away = 0, False
         for event in events:
-            new += await self._receive(event)
+            kept, concerned = await self._keep(event)
+            new += kept
+            if concerned is not None and not away:
+                away = not await self._tell(event, *concerned)
         return new
 
     async def confirm(self, event: DeliveryEvent) -> DeliveryEvent | None:
         """A postal callback carries no signature: the provider is asked what is true. Raises the gateway's errors."""
-        if event.dispatch_id is None:
+        dispatch_id = _uuid(event.dispatch_id)
+        if dispatch_id is None:
             return None
         async with system(self._pool) as connection:
-            row = await connection.fetchrow(dispatches.GET, UUID(event.dispatch_id))
+            row = await connection.fetchrow(dispatches.GET, dispatch_id)
         if row is None or row["provider_ref"] is None:
             return None
         kind = await self._post.status(row["provider_ref"])
@@ -58,7 +65,8 @@ class DeliveryService:
             )
         )
 
-    async def _receive(self, event: DeliveryEvent) -> int:
+    async def _keep(self, event: DeliveryEvent) -> tuple[int, tuple[UUID, Medium, int] | None]:
+        """How many events were new, and what its workflow has to be told."""
         dispatch_id = _uuid(event.dispatch_id)
         failed = event.kind in FAILED
         async with system(self._pool) as connection:
@@ -74,16 +82,15 @@ class DeliveryService:
                 failed and row is not None,
             )
             if new is None or row is None:
-                return 1 if new else 0
+                return (1 if new else 0), None
             if failed or event.kind is DeliveryKind.delivered:
                 state = "rejected" if failed else "delivered"
                 reason = (event.reason or event.kind.value) if failed else None
                 await connection.execute(dispatches.TELL, dispatch_id, state, reason, event.occurred_at)
-        if failed:
-            await self._tell(event, row["affiliation_id"], Medium(row["medium"]), row["contact_version"])
-        return 1
+        return 1, (row["affiliation_id"], Medium(row["medium"]), row["contact_version"]) if failed else None
 
-    async def _tell(self, event: DeliveryEvent, affiliation_id: UUID, medium: Medium, contact_version: int) -> None:
+    async def _tell(self, event: DeliveryEvent, affiliation_id: UUID, medium: Medium, contact_version: int) -> bool:
+        """False: the engine is away, and the sweep will tell."""
         failed = DeliveryFailed(medium, contact_version, event.kind.value)
         try:
             await self._engine.delivery_failed(str(affiliation_id), failed)
@@ -91,9 +98,10 @@ class DeliveryService:
             pass  # it has ended: nobody is waiting for this any more
         except EngineAway:
             log.warning("a delivery failure waits for the sweep", extra={"id": str(affiliation_id)})
-            return
+            return False
         async with system(self._pool) as connection:
             await connection.execute(dispatches.TOLD, event.provider, event.provider_event_id)
+        return True
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -5,31 +5,39 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from domain.formulas import levels
-from domain.identifiers import InvalidValue
+from domain.identifiers import IBAN_EXAMPLE, NIR_EXAMPLE, InvalidValue
 from messages.words import PIECES
-from services.fields import Form, Iban, Name, Nir, between, empty_is_none, today
+from services.fields import Day, Form, Iban, Name, Nir, between, empty_is_none, today
 
-Typed = Annotated[str | None, Field(max_length=200)]
+Typed = Annotated[str | None, Field(max_length=200, examples=["Camille Martin"])]
+TypedDay = Annotated[str | None, Field(max_length=200, examples=["2015-03-10"])]
+TypedNir = Annotated[str | None, Field(max_length=200, examples=[NIR_EXAMPLE])]
 
 
-class DraftDependant(Form):
-    kind: Typed = None
+class AsTyped(Form):
+    """Not even a space is taken away."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+
+class DraftDependant(AsTyped):
+    kind: Annotated[Typed, Field(examples=["child"])] = None
     last_name: Typed = None
     first_names: Typed = None
-    birth_date: Typed = None
-    nir: Typed = None
+    birth_date: TypedDay = None
+    nir: TypedNir = None
 
 
-class Draft(Form):
+class Draft(AsTyped):
     """Saved as typed: nothing is checked before it is sent, so that nothing is lost."""
 
-    nir: Typed = None
-    level: Typed = None
+    nir: TypedNir = None
+    level: Annotated[Typed, Field(examples=["BASE"])] = None
     dependants: Annotated[tuple[DraftDependant, ...], Field(max_length=20)] = ()
-    iban: Typed = None
+    iban: Annotated[Typed, Field(examples=[IBAN_EXAMPLE])] = None
     account_holder: Typed = None
     consent: bool | None = None
     signature: Typed = None
@@ -49,15 +57,21 @@ def _offered(level: str) -> str:
     return level
 
 
-def _known_pieces(pieces: tuple[str, ...]) -> tuple[str, ...]:
-    for piece in pieces:
-        if piece not in PIECES:
-            raise InvalidValue("missing.unknown", "Cette pièce n’est pas connue.", "rib")
+def _known_piece(piece: str) -> str:
+    if piece not in PIECES:
+        known = ", ".join(PIECES)
+        raise InvalidValue("missing.unknown", f"Choisissez parmi les pièces connues\u00a0: {known}.", "rib")
+    return piece
+
+
+def _without_doubles(pieces: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(pieces))
 
 
+Piece = Annotated[str, Field(max_length=60, examples=["rib"]), AfterValidator(_known_piece)]
+
 DependantBirthDate = Annotated[
-    date,
+    Day,
     between(
         lambda: date(1900, 1, 1),
         today,
@@ -79,7 +93,7 @@ class Dependant(Form):
 
 
 Dependants = Annotated[tuple[Dependant, ...], Field(max_length=20)]
-Level = Annotated[str, AfterValidator(_offered), Field(examples=["BASE"])]
+Level = Annotated[str, Field(max_length=40, examples=["BASE"]), AfterValidator(_offered)]
 
 
 class Submission(Form):
@@ -101,4 +115,6 @@ class PaperReturn(Form):
     dependants: Dependants = ()
     iban: Annotated[Iban | None, BeforeValidator(empty_is_none)] = None
     account_holder: Annotated[Name | None, BeforeValidator(empty_is_none)] = None
-    missing: Annotated[tuple[str, ...], AfterValidator(_known_pieces), Field(max_length=10, examples=[["rib"]])] = ()
+    missing: Annotated[
+        tuple[Piece, ...], Field(max_length=10, examples=[["rib"]]), AfterValidator(_without_doubles)
+    ] = ()

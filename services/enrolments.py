@@ -6,11 +6,11 @@ import json
 import logging
 import secrets
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
 import asyncpg
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from activities.contracts import Actor, ActorKind, Completed, Completion, Declined, DraftSaved
 from db import access, affiliations, audit, enrolments
@@ -20,7 +20,7 @@ from domain.effect_date import coverage_begins
 from domain.formulas import ProfessionalStatus, Scheme, family_of, formula_code, monthly_price_cents, parse_formula_code
 from domain.media import Language, Medium
 from gateways.encryption import FieldCipher, token_hash
-from gateways.letter_codes import parse_code, verify_secret
+from gateways.letter_codes import format_code, parse_code, verify_secret
 from services.affiliations import refused
 from services.callers import Caller, EmployeeCaller, Scope
 from services.enrolment_form import Dependant, Draft, PaperReturn, SaveDraft, Submission
@@ -39,8 +39,8 @@ COMPLETE = "complete"  # the update's id: told twice, by the door and by the swe
 class Access(Form):
     """Either the token of a link or the code of a letter."""
 
-    token: str | None = None
-    code: str | None = None
+    token: Annotated[str | None, Field(max_length=200, examples=["x" * 43])] = None
+    code: Annotated[str | None, Field(max_length=200, examples=[format_code("0" * 6, "0" * 10)])] = None
 
 
 class Decline(Form):
@@ -176,7 +176,7 @@ class EnrolmentService:
     async def submit(self, caller: EmployeeCaller, request: Submission) -> EnrolmentView:
         """The form and its coverage in one transaction; the workflow hears of it now or by the sweep.
 
-        Sent twice, the first one counts and the answer is the same. Raises AlreadySubmitted, RefusedByRules.
+        Sent twice, the first one counts: its receipt is what `current` shows. Raises AlreadySubmitted, RefusedByRules.
         """
         completion = Completion(Channel.online)
         async with employee_side(self._web, caller.affiliation_id) as connection:

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from enum import Enum
+from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from domain.addresses import MAX_LINE_CHARACTERS
 from domain.identifiers import (
@@ -20,6 +23,7 @@ from domain.identifiers import (
     NIR_EXAMPLE,
     PHONE_EXAMPLE,
     POSTCODE_EXAMPLE,
+    SIREN_EXAMPLE,
     SIRET_EXAMPLE,
     InvalidValue,
     parse_email,
@@ -27,6 +31,7 @@ from domain.identifiers import (
     parse_nir,
     parse_phone,
     parse_postcode,
+    parse_siren,
     parse_siret,
 )
 from domain.working_time import paris_date
@@ -50,26 +55,47 @@ def empty_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+# Marks that turn the reading direction round: they make one name look like another.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
 def _one_line(text: str) -> str:
     """Refuse what no name holds and headers fear; the rest is people's own business."""
-    if any(unicodedata.category(mark) in ("Cc", "Zl", "Zp") for mark in text):
+    if any(unicodedata.category(mark) in ("Cc", "Zl", "Zp") or mark in _TURNING for mark in text):
         raise InvalidValue("text.characters", "Ce texte contient un caractère invisible.", "Camille")
+    if all(mark.isspace() or unicodedata.category(mark) == "Cf" for mark in text):
+        raise InvalidValue("text.characters", "Ce texte ne contient que des caractères invisibles.", "Camille")
     return unicodedata.normalize("NFC", text)
+
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _written_day(value: Any) -> Any:
+    """A date as it is written: pydantic would also read a number, as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _DAY.fullmatch(value.strip())):
+        return value
+    raise PydanticCustomError("date_parsing", "not a date")
 
 
 def _rule(parse: Callable[[str], str]) -> AfterValidator:
     return AfterValidator(parse)
 
 
-Siret = Annotated[str, _rule(parse_siret), Field(max_length=40, examples=[SIRET_EXAMPLE])]
-Nir = Annotated[str, _rule(parse_nir), Field(max_length=40, examples=[NIR_EXAMPLE])]
-Iban = Annotated[str, _rule(parse_iban), Field(max_length=60, examples=[IBAN_EXAMPLE])]
-Email = Annotated[str, _rule(parse_email), Field(max_length=254, examples=[EMAIL_EXAMPLE])]
-Phone = Annotated[str, _rule(parse_phone), Field(max_length=40, examples=[PHONE_EXAMPLE])]
-Postcode = Annotated[str, _rule(parse_postcode), Field(max_length=20, examples=[POSTCODE_EXAMPLE])]
-Name = Annotated[str, _rule(_one_line), Field(min_length=1, max_length=60, examples=["Martin"])]
-AddressLine = Annotated[str, _rule(_one_line), Field(min_length=1, max_length=100, examples=["12 rue des Lilas"])]
-City = Annotated[str, _rule(_one_line), Field(min_length=1, max_length=MAX_LINE_CHARACTERS, examples=["Paris"])]
+Day = Annotated[date, BeforeValidator(_written_day)]
+
+# The length is looked at first: it bounds what the rules have to read.
+Siren = Annotated[str, Field(max_length=40, examples=[SIREN_EXAMPLE]), _rule(parse_siren)]
+Siret = Annotated[str, Field(max_length=40, examples=[SIRET_EXAMPLE]), _rule(parse_siret)]
+Nir = Annotated[str, Field(max_length=40, examples=[NIR_EXAMPLE]), _rule(parse_nir)]
+Iban = Annotated[str, Field(max_length=60, examples=[IBAN_EXAMPLE]), _rule(parse_iban)]
+Email = Annotated[str, Field(max_length=254, examples=[EMAIL_EXAMPLE]), _rule(parse_email)]
+Phone = Annotated[str, Field(max_length=40, examples=[PHONE_EXAMPLE]), _rule(parse_phone)]
+Postcode = Annotated[str, Field(max_length=20, examples=[POSTCODE_EXAMPLE]), _rule(parse_postcode)]
+Name = Annotated[str, Field(min_length=1, max_length=60, examples=["Martin"]), _rule(_one_line)]
+AddressLine = Annotated[str, Field(min_length=1, max_length=100, examples=["12 rue des Lilas"]), _rule(_one_line)]
+City = Annotated[str, Field(min_length=1, max_length=MAX_LINE_CHARACTERS, examples=["Paris"]), _rule(_one_line)]
+NamePart = Annotated[str, Field(min_length=1, max_length=100, examples=["martin"]), _rule(_one_line)]
 
 OptionalEmail = Annotated[Email | None, BeforeValidator(empty_is_none)]
 OptionalPhone = Annotated[Phone | None, BeforeValidator(empty_is_none)]
@@ -93,6 +119,7 @@ _WORDS = {
     "missing": "Ce champ est obligatoire.",
     "extra_forbidden": "Ce champ n’est pas attendu ici. Retirez-le.",
     "string_type": "Indiquez un texte.",
+    "string_unicode": "Ce texte contient un caractère qui n’existe pas.",
     "string_too_short": "Ce champ est obligatoire.",
     "string_too_long": "Ce texte est trop long.",
     "date_type": "Indiquez une date au format AAAA-MM-JJ.",
@@ -100,19 +127,26 @@ _WORDS = {
     "date_from_datetime_parsing": "Cette date n’existe pas ou n’est pas au format AAAA-MM-JJ.",
     "date_from_datetime_inexact": "Indiquez une date sans heure, au format AAAA-MM-JJ.",
     "int_parsing": "Indiquez un nombre entier.",
+    "int_parsing_size": "Indiquez un nombre entier.",
+    "int_from_float": "Indiquez un nombre entier.",
     "int_type": "Indiquez un nombre entier.",
+    "finite_number": "Indiquez un nombre entier.",
     "bool_parsing": "Indiquez vrai ou faux (true ou false).",
     "bool_type": "Indiquez vrai ou faux (true ou false).",
+    "string_pattern_mismatch": "N’utilisez que des chiffres, des lettres sans accent et des signes simples.",
     "uuid_parsing": "Cet identifiant n’est pas valable.",
     "json_invalid": "Le contenu n’est pas du JSON valable.",
     "model_attributes_type": "Indiquez un objet avec ses champs.",
     "model_type": "Indiquez un objet avec ses champs.",
     "dict_type": "Indiquez un objet avec ses champs.",
     "list_type": "Indiquez une liste.",
+    "tuple_type": "Indiquez une liste.",
     "too_long": "Il y a trop d’éléments.",
     "greater_than_equal": "Ce nombre est trop petit.",
     "less_than_equal": "Ce nombre est trop grand.",
 }
+_MOST_ERRORS = 50  # more help nobody, and would make a large answer of a small nonsense
+_MOST_NAME = 100  # an unknown field is named as it was sent
 
 
 def field_errors(errors: Sequence[Any], model: Any = None, prefix: int = 0) -> list[FieldError]:
@@ -120,7 +154,7 @@ def field_errors(errors: Sequence[Any], model: Any = None, prefix: int = 0) -> l
 
     `prefix`: how many leading parts of the location are not field names (FastAPI's `body`).
     """
-    return [_field_error(error, model, prefix) for error in errors]
+    return [_field_error(error, model, prefix) for error in errors[:_MOST_ERRORS]]
 
 
 def errors_of(error: ValidationError, model: Any = None) -> list[FieldError]:
@@ -128,15 +162,16 @@ def errors_of(error: ValidationError, model: Any = None) -> list[FieldError]:
 
 
 def _field_error(error: Any, model: Any, prefix: int) -> FieldError:
-    path = tuple(error["loc"][prefix:])
-    field = ".".join(str(part) for part in path) or "body"
     kind = error["type"]
+    path = () if kind == "json_invalid" else tuple(error["loc"][prefix:])
+    field = ".".join(str(part) for part in path)[:_MOST_NAME] or "body"
     cause = (error.get("ctx") or {}).get("error")
     if isinstance(cause, InvalidValue):
         return FieldError(field, cause.code, _with_example(cause.message, cause.example))
     if kind in ("enum", "literal_error"):
-        choices = str((error.get("ctx") or {}).get("expected", "")).replace("'", "").replace(" or ", ", ")
-        return FieldError(field, kind, f"Choisissez une de ces valeurs{NBSP}: {choices}.")
+        choices = ", ".join(_text(choice) for choice in _choices(_annotation_at(model, path)))
+        words = f"Choisissez une de ces valeurs{NBSP}: {choices}." if choices else "Cette valeur n’est pas prévue."
+        return FieldError(field, kind, _with_example(words, _example(model, path)))
     words = _WORDS.get(kind, "Cette valeur n’est pas valable.")
     return FieldError(field, kind, _with_example(words, None if kind == "extra_forbidden" else _example(model, path)))
 
@@ -145,39 +180,83 @@ def _with_example(words: str, example: str | None) -> str:
     return f"{words} Exemple{NBSP}: {example}" if example else words
 
 
-def _example(annotation: Any, path: tuple[Any, ...]) -> str | None:
-    """The example that the model gives for a field, found by walking its path."""
-    model = _model_in(annotation)
-    if model is None or not path:
-        return None
-    found = model.model_fields.get(str(path[0]))
-    if found is None:
-        return None
-    rest = tuple(part for part in path[1:] if isinstance(part, str))
-    if rest:
-        return _example(found.annotation, rest)
-    if found.examples:
-        return str(found.examples[0])
-    return _annotated_example(found.annotation)
+# --- examples: as the models give them, or made of those of their parts
 
 
-def _annotated_example(annotation: Any) -> str | None:
-    for argument in get_args(annotation):
-        examples = getattr(argument, "examples", None)
+def _example(model: Any, path: tuple[Any, ...]) -> str | None:
+    annotation = _annotation_at(model, path)
+    value = None if annotation is None else _sample(annotation)
+    return None if value is None else _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Enum):
+        value = value.value
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _annotation_at(annotation: Any, path: tuple[Any, ...]) -> Any:
+    """What stands at a path of the model: names of fields, places in lists. None: nothing does."""
+    for part in path:
+        if isinstance(part, int):
+            annotation = next(
+                (get_args(a)[0] for a in _alternatives(annotation) if get_origin(a) in (list, tuple)), None
+            )
+        else:
+            fields = next((a.model_fields for a in _alternatives(annotation) if _is_model(a)), {})
+            field = fields.get(str(part))
+            annotation = None if field is None else Annotated[field.annotation, field]
+    return annotation
+
+
+def _sample(annotation: Any) -> Any:
+    """A value that it accepts, None when its type does not tell."""
+    for part in _parts(annotation):
+        examples = getattr(part, "examples", None)
         if examples:
-            return str(examples[0])
-        inner = _annotated_example(argument)
-        if inner:
-            return inner
-    return None
+            return examples[0]
+    for alternative in _alternatives(annotation):
+        if _is_model(alternative):
+            required = {n: f for n, f in alternative.model_fields.items() if f.is_required()}
+            return {name: _sample(Annotated[field.annotation, field]) for name, field in required.items()}
+        if get_origin(alternative) in (list, tuple):
+            return []
+        if alternative is bool:
+            return True
+    return next(_choices(annotation), None)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if get_origin(annotation) in (Union, UnionType, Annotated, list, tuple):
+def _choices(annotation: Any) -> Iterator[Any]:
+    for alternative in _alternatives(annotation):
+        if get_origin(alternative) is Literal:
+            yield from get_args(alternative)
+        elif isinstance(alternative, type) and issubclass(alternative, Enum):
+            yield from (member.value for member in alternative)
+
+
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    """The types that are accepted, without what is said about them."""
+    origin = get_origin(annotation)
+    if annotation is None or annotation is type(None):
+        return
+    if origin is Annotated:
+        yield from _alternatives(get_args(annotation)[0])
+    elif origin in (list, tuple, Literal) or isinstance(annotation, type):
+        yield annotation
+    else:
         for argument in get_args(annotation):
-            found = _model_in(argument)
-            if found is not None:
-                return found
-    return None
+            yield from _alternatives(argument)
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """What is said about the accepted types, outermost first."""
+    if get_origin(annotation) is Annotated:
+        yield from get_args(annotation)[1:]
+        yield from _parts(get_args(annotation)[0])
+    elif get_origin(annotation) not in (list, tuple, Literal):
+        for argument in get_args(annotation):
+            yield from _parts(argument)
+
+
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
+import asyncpg
 from pydantic import BaseModel
 
 from activities.contracts import DoubtResolved
 from db import affiliations
-from db.pool import Pool, system
+from db.pool import Connection, Pool, system
 from domain.affiliation import Refusal, Refused
+from services import idempotency
 from services.affiliations import refused
 from services.callers import Caller, Scope
 from services.declarations import DoubtResolution
+from services.idempotency import Once
 from services.problems import EngineUnavailable, NotFound
 from services.views import AffiliationSummary, summary
 from workflows.affiliation import AffiliationWorkflow
@@ -40,28 +43,35 @@ class StaffService:
         return Desk(items=[AffiliationSummary(**summary(row)) for row in rows])
 
     async def resolve_doubt(
-        self, caller: Caller, affiliation_id: UUID, request: DoubtResolution, key: str | None
+        self, caller: Caller, affiliation_id: UUID, request: DoubtResolution, once: Once | None
     ) -> AffiliationSummary:
-        """Raises NotAllowed, NotFound, RefusedByRules, EngineUnavailable."""
+        """Raises NotAllowed, NotFound, RefusedByRules, KeyReused, EngineUnavailable."""
         caller.need(Scope.staff)
+        await self._claim(caller, affiliation_id, once)
         resolved = DoubtResolved(caller.actor, request.verdict)
-        request_id = f"resolve_doubt/{caller.id}/{key or uuid4()}"
+        request_id = f"resolve_doubt/{caller.id}/{once.key if once else uuid4()}"
         try:
             await self._engine.tell(str(affiliation_id), AffiliationWorkflow.resolve_doubt, resolved, request_id)
         except Refusal as refusal:
             raise refused(refusal) from None
         except NotRunning:
-            if await self._row(affiliation_id) is None:
-                raise NotFound() from None
             raise refused(Refusal(Refused.closed)) from None
         except EngineAway:
             raise EngineUnavailable() from None
-        row = await self._row(affiliation_id)
-        if row is None:
-            raise NotFound()
-        return row
-
-    async def _row(self, affiliation_id: UUID) -> AffiliationSummary | None:
         async with system(self._pool) as connection:
-            row = await connection.fetchrow(affiliations.GET, affiliation_id)
-        return AffiliationSummary(**summary(row)) if row else None
+            return AffiliationSummary(**summary(await _row(connection, affiliation_id)))
+
+    async def _claim(self, caller: Caller, affiliation_id: UUID, once: Once | None) -> None:
+        async with system(self._pool) as connection:
+            row = await _row(connection, affiliation_id)
+            if once is not None and not await idempotency.claim(
+                connection, caller, once, row["company_id"], affiliation_id
+            ):
+                await idempotency.known(connection, caller, once)
+
+
+async def _row(connection: Connection, affiliation_id: UUID) -> asyncpg.Record:
+    row = await connection.fetchrow(affiliations.GET, affiliation_id)
+    if row is None:
+        raise NotFound()
+    return row

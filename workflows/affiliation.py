@@ -76,14 +76,17 @@ class AffiliationWorkflow:
 
     @workflow.run
     async def run(self, start: StartAffiliation) -> Ended:
-        while (step := self._next()) is not None:
-            if step.at > workflow.now():
-                await self._wait_for(step)
-            elif step.message is None:
-                await self._abandon()
-            else:
-                await self._hand_over(step.message)
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        while True:
+            while (step := self._next()) is not None:
+                if step.at > workflow.now():
+                    await self._wait_for(step)
+                elif step.message is None:
+                    await self._abandon()
+                else:
+                    await self._hand_over(step.message)
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            if self._next() is None:  # else a withdrawal has just yielded to a submission, which is to be confirmed
+                break
         return Ended(self.state.status, self.state.closure)
 
     # --- waiting and acting
@@ -111,7 +114,7 @@ class AffiliationWorkflow:
         """One message, by one activity that sends and records; given up when it is no longer wanted."""
         numbered = {**self.state.numbers, message.kind: message.number}
         self.state = replace(self.state, numbers=numbered, version=self.state.version + 1)
-        version, wanted_by = self.state.version, self._circumstances()
+        version, wanted_by = self.state.version, self._circumstances(message)
 
         sending = workflow.start_activity(
             HAND_OVER,
@@ -121,7 +124,7 @@ class AffiliationWorkflow:
             retry_policy=HAND_OVER_RETRY,
             summary=f"{message.kind} {message.number} by {message.medium}",
         )
-        await workflow.wait_condition(lambda: sending.done() or self._circumstances() != wanted_by)
+        await workflow.wait_condition(lambda: sending.done() or self._circumstances(message) != wanted_by)
         if not sending.done():
             sending.cancel()  # an attempt under way ends by itself; its number is never used again
             return
@@ -133,12 +136,17 @@ class AffiliationWorkflow:
         else:
             self.state = self.state.handed_over(message, outcome.result, outcome.at)
             if self.state.version != version:  # something was told meanwhile: the activity's record is behind
+                self.state = replace(self.state, version=self.state.version + 1)
                 await self._record(self.state, None)
         self._show()
 
-    def _circumstances(self) -> tuple[object, ...]:
-        """What a message under way depends on: when one changes, the plan is asked again."""
-        return self.state.status, self.state.contact_version, self.state.pause
+    def _circumstances(self, message: Message) -> tuple[object, ...]:
+        """What a message under way depends on: when one changes, the plan is asked again, under another number.
+
+        Nothing else may change the number: what is in doubt is only ever looked up under its own. A pause is the
+        activity's matter, which knows whether anything can have left.
+        """
+        return self.state.status, self.state.medium, self.state.address_versions.get(message.medium)
 
     async def _abandon(self) -> None:
         """The end by silence, unless a submission reached the database first."""

@@ -143,6 +143,8 @@ class Affiliations:
                 return await call
         except TimeoutError:
             raise EngineAway("no answer in time") from None
+        except RuntimeError:  # how a lazy client says that its first connection failed
+            raise EngineAway("no connection") from None
 
 
 def _refusal(failed: WorkflowUpdateFailedError) -> Exception:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -15,8 +18,11 @@ from api.app import create_app
 from api.security import key_hash
 from db import register
 from db.pool import system
+from domain.affiliation import Status
 from services.callers import Scope
 from tests.world import Employer, Life, World
+
+BASE = "/api/v1"
 
 
 @dataclass(frozen=True)
@@ -47,10 +53,51 @@ async def key_for(world: World, employer: Employer, *scopes: Scope) -> str:
     return secret
 
 
+async def link_token(life: Life, message: int = -1) -> str:
+    """The secret of a link that the employee received, the last one unless said otherwise."""
+    await life.until(Status.sent)
+    found = re.search(r"/e/([\w-]{43})", (await life.received())[message]["text"])
+    assert found
+    return found.group(1)
+
+
+@asynccontextmanager
+async def employee_of(app: FastAPI, life: Life, token: str | None = None) -> AsyncIterator[httpx2.AsyncClient]:
+    """The employee's browser, having opened the link."""
+    async with client(app) as http:
+        opened = await http.post("/api/v1/enrolments/access", json={"token": token or await link_token(life)})
+        assert opened.status_code == 200, opened.text
+        yield http
+
+
+@cache
+def documented(app: FastAPI) -> list[tuple[str, re.Pattern[str], frozenset[int]]]:
+    """(method, path, statuses) of every operation in the OpenAPI document."""
+    found = []
+    for path, operations in app.openapi()["paths"].items():
+        pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+        for method, operation in operations.items():
+            found.append((method.upper(), pattern, frozenset(map(int, operation["responses"]))))
+    return found
+
+
 def client(app: FastAPI, key: str | None = None) -> httpx2.AsyncClient:
+    """A caller of the application. Every answer it gets, in any test, must be one that the OpenAPI document has."""
+
+    async def is_documented(answer: httpx2.Response) -> None:
+        path = answer.request.url.path
+        for method, pattern, statuses in documented(app):
+            if method == answer.request.method and pattern.fullmatch(path) and answer.status_code != 500:
+                assert answer.status_code in statuses, f"{method} {path} answers {answer.status_code}: undocumented"
+                return
+
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, base_url="http://testserver", headers=headers)
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app, raise_app_exceptions=False),
+        base_url="http://testserver",
+        headers=headers,
+        event_hooks={"response": [is_documented]},
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,378 @@
+"""Takes the people of the demo register as far as their story goes: services, workflow, employee's side, moved clocks.
+
+Every step looks first whether it was done: a run that was killed is continued by the next one. Nothing here writes a
+status: written directly is only the note « loaded » in the audit log.
+
+Run as `python -m local.demo_stories` by `local.demo_register`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from temporalio.client import Client
+
+from activities.contracts import Progress, workflow_id
+from activities.sweep import Sweeper
+from activities.writing import Writer
+from composition import cipher, connect, providers
+from db import affiliations, audit, dispatches, enrolments, local_messages
+from db.pool import Pool, create_pool, system
+from domain.affiliation import Attention, PauseReason, Status
+from domain.identifiers import Civility
+from domain.media import Medium, MessageKind
+from domain.synthetic import synthetic_iban, synthetic_mobile, synthetic_nir, synthetic_siren, synthetic_siret
+from domain.working_time import paris_date
+from gateways.delivery import DeliveryEvent, DeliveryKind
+from local.demo_people import COMPANIES, PEOPLE, Person, Story
+from portal.dev_clock import advance, current_time
+from services.affiliations import AffiliationService
+from services.callers import Caller, EmployeeCaller, Scope
+from services.declarations import Pause, PreAffiliation, Withdrawal, WithdrawalReason
+from services.deliveries import DeliveryService
+from services.enrolment_form import Draft, PaperReturn, SaveDraft, Submission
+from services.enrolments import Access, EnrolmentService
+from services.problems import AlreadySubmitted, RefusedByRules
+from settings import Settings
+from workflows.client import Affiliations
+
+CALLER_ID = "demo-register"
+STEP_SECONDS = 45.0  # a step that takes longer is left to the next start
+AT_ONCE = 6
+
+# Where a person's way is: their latest affiliation in the company, and whether the note of it is written.
+FOUND = """
+SELECT a.id, EXISTS (SELECT FROM audit_log l WHERE l.affiliation_id = a.id AND l.event = 'demo.loaded') AS loaded
+FROM employee e JOIN affiliation a ON a.employee_id = e.id
+WHERE e.company_id = $1 AND e.nir_index = $2 ORDER BY loaded DESC, a.declared_at DESC LIMIT 1
+"""
+COMPANY = "SELECT id FROM company WHERE siren = $1"
+LOCK = "SELECT pg_try_advisory_xact_lock($1)"
+_LOCK_KEY = 0x48435264  # any number, the same for every loader
+
+
+@dataclass(frozen=True)
+class Kit:
+    """The system's services, as the doors have them."""
+
+    system: Pool
+    temporal: Client
+    engine: Affiliations
+    affiliations: AffiliationService
+    enrolments: EnrolmentService
+    deliveries: DeliveryService
+    nir_index: Callable[[str], bytes]
+    employer: Caller
+    staff: Caller
+
+
+async def complete(settings: Settings) -> None:
+    """Take everybody where their story ends, one loader at a time. The companies must be there.
+
+    Who cannot be taken there is left to the next start, and the first of the reasons raised.
+    """
+    system_pool = await create_pool(settings.database_url, "hcr_system", AT_ONCE + 2)
+    web_pool = await create_pool(settings.database_url, "hcr_web", AT_ONCE)
+    try:
+        async with _alone(system_pool):
+            companies = await _company_ids(system_pool)
+            kit = await _kit(settings, system_pool, web_pool, companies)
+            # What a killed run committed and did not tell is told first.
+            await Sweeper(system_pool, kit.engine, grace=timedelta(0)).sweep()
+            side_by_side = asyncio.Semaphore(AT_ONCE)
+            lives = [_walk(side_by_side, kit, companies, number, person) for number, person in enumerate(PEOPLE)]
+            failures = [failure for failure in await asyncio.gather(*lives) if failure is not None]
+    finally:
+        web_pool.terminate()
+        system_pool.terminate()
+    if failures:
+        raise failures[0]
+
+
+@asynccontextmanager
+async def _alone(pool: Pool) -> AsyncIterator[None]:
+    """Hold the loaders' lock; the database frees it when we end in any way."""
+    async with system(pool) as connection:
+        while not await connection.fetchval(LOCK, _LOCK_KEY):  # noqa: ASYNC110 (another process holds it)
+            await asyncio.sleep(0.05)
+        yield
+
+
+async def _company_ids(pool: Pool) -> list[UUID]:
+    """In the order of COMPANIES."""
+    async with system(pool) as connection:
+        return [await connection.fetchval(COMPANY, synthetic_siren(company.number)) for company in COMPANIES]
+
+
+async def _kit(settings: Settings, system_pool: Pool, web_pool: Pool, companies: list[UUID]) -> Kit:
+    client = await connect(settings)
+    engine = Affiliations(client, settings.temporal_task_queue, timedelta(seconds=STEP_SECONDS / 3))
+    fields = cipher(settings)
+    return Kit(
+        system=system_pool,
+        temporal=client,
+        engine=engine,
+        affiliations=AffiliationService(web_pool, engine, fields, Writer(fields, settings.public_base_url)),
+        enrolments=EnrolmentService(web_pool, system_pool, engine, fields),
+        deliveries=DeliveryService(system_pool, engine, providers(system_pool, settings).post),
+        nir_index=lambda nir: fields.blind_index(nir, "nir"),
+        employer=Caller(CALLER_ID, tuple(companies), frozenset({Scope.read, Scope.write})),
+        staff=Caller(CALLER_ID, (), frozenset({Scope.staff})),
+    )
+
+
+async def _walk(
+    side_by_side: asyncio.Semaphore, kit: Kit, companies: list[UUID], number: int, person: Person
+) -> Exception | None:
+    """One person's way. What stops it is returned, so that the others go on."""
+    try:
+        async with side_by_side:
+            company_id = companies[COMPANIES.index(person.company)]
+            life = await _Life.found_or_declared(kit, company_id, number, person)
+            if life is not None:
+                await life.tell()
+    except Exception as failure:
+        return failure
+    return None
+
+
+class _Life:
+    """One person's way."""
+
+    def __init__(self, kit: Kit, company_id: UUID, person: Person, number: int, affiliation_id: UUID) -> None:
+        self._kit = kit
+        self._company_id = company_id
+        self._person = person
+        self._number = number
+        self._id = affiliation_id
+
+    @classmethod
+    async def found_or_declared(cls, kit: Kit, company_id: UUID, number: int, person: Person) -> _Life | None:
+        """None: this person is complete."""
+        declaration = _declaration(person, number)
+        async with system(kit.system) as connection:
+            found = await connection.fetchrow(FOUND, company_id, kit.nir_index(declaration.employee.nir))
+        if found is not None:
+            return None if found["loaded"] else cls(kit, company_id, person, number, found["id"])
+        declared = await kit.affiliations.declare(kit.employer, declaration)
+        return cls(kit, company_id, person, number, declared.id)
+
+    async def tell(self) -> None:
+        """The story, then the note that it is told."""
+        await self._until_sent()
+        steps: dict[Story, Callable[[], Awaitable[None]]] = {
+            Story.abandoned: self._abandoned,
+            Story.fallback: self._fallback,
+            Story.unreachable: self._unreachable,
+            Story.reminded: self._reminded,
+            Story.draft_reminded: self._draft_reminded,
+            Story.online: self._online,
+            Story.paper: self._paper,
+            Story.started: self._started,
+            Story.relaunched: self._relaunched,
+            Story.paused: self._paused,
+            Story.withdrawn: self._withdrawn,
+            Story.sent: self._nothing_more,
+        }
+        await steps[self._person.story]()
+        async with system(self._kit.system) as connection:
+            details = {"person": self._person.slug}
+            await connection.execute(audit.ADD, self._company_id, self._id, "system", None, "demo.loaded", details)
+
+    # --- the stories
+
+    async def _nothing_more(self) -> None:
+        """The invitation has left."""
+
+    async def _reminded(self) -> None:
+        await self._forward_until_left(MessageKind.reminder)
+
+    async def _fallback(self) -> None:
+        await self._forward_until_left(MessageKind.postal_fallback)
+
+    async def _abandoned(self) -> None:
+        async with asyncio.timeout(STEP_SECONDS):
+            while await advance(self._kit.temporal, workflow_id(str(self._id)), timedelta(days=100)):
+                pass
+        await self._until(lambda row: row["status"] == Status.abandoned)
+
+    async def _unreachable(self) -> None:
+        await self._failed(await self._left(MessageKind.invitation), "sendgrid", DeliveryKind.bounced)
+        letter = await self._left(MessageKind.postal_fallback)
+        await advance(self._kit.temporal, workflow_id(str(self._id)), timedelta(days=6))
+        await self._failed(letter, "maileva", DeliveryKind.returned)
+        await self._until(lambda row: row["attention"] == Attention.unreachable)
+
+    async def _relaunched(self) -> None:
+        if await self._find(MessageKind.employer_reminder) is None:
+            await self._unless_done(self._kit.affiliations.remind(self._kit.employer, self._id))
+        await self._left(MessageKind.employer_reminder)
+
+    async def _paused(self) -> None:
+        await self._unless_done(
+            self._kit.affiliations.pause(self._kit.employer, self._id, Pause(reason=PauseReason.on_leave))
+        )
+
+    async def _withdrawn(self) -> None:
+        reason = Withdrawal(reason=WithdrawalReason.not_hired)
+        await self._unless_done(self._kit.affiliations.withdraw(self._kit.employer, self._id, reason))
+        await self._until(lambda row: row["status"] == Status.abandoned)
+
+    async def _started(self) -> None:
+        employee = await self._employee()
+        if employee.status == Status.sent:
+            version = (await self._kit.enrolments.current(employee)).version
+            async with system(self._kit.system) as connection:  # a killed run may have kept it and told nobody
+                await connection.execute(enrolments.FORGET_TELLING, self._id)
+            half = Draft(level=self._person.level, account_holder=self._name)
+            await self._kit.enrolments.save(employee, SaveDraft(version=version, content=half))
+        await self._until(lambda row: row["status"] == Status.started)
+
+    async def _draft_reminded(self) -> None:
+        await self._started()
+        await self._forward_until_left(MessageKind.draft_reminder)
+
+    async def _online(self) -> None:
+        submission = Submission.model_validate(
+            {
+                "nir": _nir(self._person, self._number),
+                "level": self._person.level,
+                "dependants": self._dependants(),
+                "iban": synthetic_iban(4100 + self._number),
+                "account_holder": self._name,
+                "consent": True,
+                "signature": self._name,
+            }
+        )
+        await self._unless_done(self._submit(submission))
+        await self._left(MessageKind.confirmation)
+
+    async def _paper(self) -> None:
+        read = PaperReturn.model_validate(
+            {"level": self._person.level, "dependants": self._dependants(), "missing": list(self._person.missing)}
+        )
+        await self._unless_done(self._kit.enrolments.record_paper(self._kit.staff, self._id, read))
+        await self._left(MessageKind.missing_pieces)
+
+    # --- pieces
+
+    @property
+    def _name(self) -> str:
+        return f"{self._person.first_names} {self._person.last_name}"
+
+    def _dependants(self) -> list[dict[str, str]]:
+        return [
+            {
+                "kind": relative.kind,
+                "last_name": self._person.last_name,
+                "first_names": relative.first_names,
+                "birth_date": relative.birth_date.isoformat(),
+            }
+            for relative in self._person.family
+        ]
+
+    async def _submit(self, submission: Submission) -> None:
+        await self._kit.enrolments.submit(await self._employee(), submission)
+
+    async def _employee(self) -> EmployeeCaller:
+        """The person comes in by the link of the e-mail in the local mailbox."""
+        invitation = await self._left(MessageKind.invitation)
+        async with system(self._kit.system) as connection:
+            mail = await connection.fetchrow(local_messages.GET, invitation["id"])
+        link = re.search(r"/e/([\w-]{43})", mail["text"]) if mail else None
+        assert link is not None, "every e-mail holds its link"
+        session, _ = await self._kit.enrolments.open(Access(token=link.group(1)))
+        return await self._kit.enrolments.caller(session)
+
+    async def _unless_done(self, request: Awaitable[object]) -> None:
+        """The rules refuse what a killed run had already done."""
+        with suppress(AlreadySubmitted, RefusedByRules):
+            await request
+
+    async def _failed(self, dispatch: asyncpg.Record, provider: str, kind: DeliveryKind) -> None:
+        """What the provider would tell about a message that did not arrive; told again, it changes nothing."""
+        event = DeliveryEvent(provider, f"demo-{dispatch['id']}", str(dispatch["id"]), kind, "", datetime.now(UTC))
+        await self._kit.deliveries.receive([event])
+
+    async def _forward_until_left(self, kind: MessageKind) -> None:
+        """Move the clock from step to step until a message of this kind has left."""
+        async with asyncio.timeout(STEP_SECONDS):
+            while await self._find(kind) is None:
+                upcoming = (await self._progress()).next_step
+                if upcoming is not None:
+                    name = workflow_id(str(self._id))
+                    await advance(self._kit.temporal, name, upcoming.at - await current_time(self._kit.temporal, name))
+
+    async def _left(self, kind: MessageKind) -> asyncpg.Record:
+        """The first message of this kind, once it has left."""
+        async with asyncio.timeout(STEP_SECONDS):
+            while (found := await self._find(kind)) is None:  # noqa: ASYNC110 (the worker writes it)
+                await asyncio.sleep(0.03)
+        return found
+
+    async def _find(self, kind: MessageKind) -> asyncpg.Record | None:
+        async with system(self._kit.system) as connection:
+            rows = await connection.fetch(dispatches.OF_AFFILIATION, self._id)
+        return next((row for row in rows if row["kind"] == kind and row["handed_over_at"] is not None), None)
+
+    async def _until_sent(self) -> None:
+        """Until the workflow itself knows that the invitation left: the ledger does an instant before it."""
+        async with asyncio.timeout(STEP_SECONDS):
+            while (await self._progress()).status is Status.preparing:  # noqa: ASYNC110 (the worker changes it)
+                await asyncio.sleep(0.03)
+
+    async def _progress(self) -> Progress:
+        """Of an open affiliation; of one that has ended, what it ended with."""
+        return await self._kit.engine.progress(str(self._id), timedelta(seconds=STEP_SECONDS / 3))
+
+    async def _until(self, holds: Callable[[asyncpg.Record], bool]) -> None:
+        """Until the read model says so."""
+        async with asyncio.timeout(STEP_SECONDS):
+            while True:
+                async with system(self._kit.system) as connection:
+                    row = await connection.fetchrow(affiliations.GET, self._id)
+                if row is not None and holds(row):
+                    return
+                await asyncio.sleep(0.03)
+
+
+def _nir(person: Person, number: int) -> str:
+    return synthetic_nir(Civility(person.civility), person.birth_date, person.department, number + 1)
+
+
+def _declaration(person: Person, number: int) -> PreAffiliation:
+    line1, postcode, city = person.address
+    siret = synthetic_siret(synthetic_siren(person.company.number), person.place + 1)
+    fields: dict[str, Any] = {
+        "siret": siret,
+        "employee": {
+            "civility": person.civility,
+            "last_name": person.last_name,
+            "birth_name": person.birth_name or person.last_name,
+            "first_names": person.first_names,
+            "birth_date": person.birth_date.isoformat(),
+            "nir": _nir(person, number),
+            "email": person.email,
+            "phone": synthetic_mobile(4100 + number),
+            "language": person.language,
+            "address": {"line1": line1, "postcode": postcode, "city": city},
+        },
+        "hired_on": (paris_date(datetime.now(UTC)) - timedelta(days=person.hired_days_ago)).isoformat(),
+        "professional_status": person.professional_status,
+        "scheme": person.scheme,
+        "contract_kind": person.contract_kind,
+        "medium": Medium.post.value if person.asks_for_post else None,
+    }
+    return PreAffiliation.model_validate(fields)
+
+
+if __name__ == "__main__":
+    asyncio.run(complete(Settings()))

@@ -1,0 +1,41 @@
+"""What a page's form sends, without a dependency: `application/x-www-form-urlencoded`, each field once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import Depends, Request
+
+from services.problems import Problem
+
+_TYPE = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 200  # security.md H-08
+
+
+class UnreadableForm(Problem):
+    """Not what our pages send."""
+
+    status = 422
+    code = "unreadable_form"
+    title = "Formulaire illisible"
+
+    def __init__(self) -> None:
+        super().__init__("Le formulaire n’a pas pu être lu. Revenez à la page précédente, puis recommencez.")
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields by name. The body's size is limited for the whole application. Raises UnreadableForm."""
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _TYPE:
+        raise UnreadableForm()
+    try:
+        text = (await request.body()).decode("ascii")
+        fields = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise UnreadableForm() from None
+    if any(len(values) > 1 for values in fields.values()):
+        raise UnreadableForm()
+    return {name: values[0] for name, values in fields.items()}
+
+
+Fields = Annotated[dict[str, str], Depends(form_fields)]

@@ -1,0 +1,117 @@
+"""Turns templates into pages: French typography, words and dates, the content policy, and errors as pages."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Coroutine
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from domain.working_time import french_date, french_moment
+from messages import house, words
+from messages.typography import NBSP, french, list_item, one_line
+from portal import wording
+from portal.static import static
+from services.problems import NotAuthenticated, NotFound, Problem
+
+log = logging.getLogger(__name__)
+
+_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'"
+PAGE_POLICY = f"{_POLICY}; frame-ancestors 'none'"
+
+
+def page(template: str, status: int = 200, policy: str = PAGE_POLICY, **values: object) -> HTMLResponse:
+    """The page of a template; every value it names must be given."""
+    html = _environment().get_template(template).render(values)
+    return HTMLResponse(html, status, {"Content-Security-Policy": policy})
+
+
+def see_other(address: str) -> RedirectResponse:
+    """Where a form leads once it is done."""
+    return RedirectResponse(address, 303)
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_as_page(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except NotAuthenticated:
+                return page("employee/session_ended.html", 401)
+            except Problem as problem:
+                return _problem(problem)
+            except RequestValidationError:  # pages have ids and choices in their addresses, nothing a person types
+                return _problem(NotFound())
+            except HTTPException:
+                raise
+            except Exception:
+                reference = uuid.uuid4().hex[:12]
+                log.exception("unhandled error", extra={"reference": reference})
+                return _problem(_Crash(reference))
+
+        return handle_as_page
+
+
+class _Crash(Problem):
+    status = 500
+    title = "Une erreur est survenue de notre côté"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(
+            "Rien n’est perdu de ce qui était enregistré. Réessayez dans quelques instants. "
+            f"Si l’erreur revient, appelez-nous en donnant la référence {reference}."
+        )
+
+
+def _problem(problem: Problem) -> Response:
+    answer = page("problem.html", problem.status, title=problem.title, detail=problem.detail)
+    if problem.retry_after:
+        answer.headers["Retry-After"] = str(problem.retry_after)
+    return answer
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=_FrenchLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(static=static, house=house, words=words, wording=wording)
+    environment.filters.update(
+        moment=_moment, day=_day, one_line=one_line, list_item=list_item, phrase=lambda text: text.replace("'", "’")
+    )
+    return environment
+
+
+def _moment(moment: datetime) -> str:
+    """« mardi 12 mai à 9 h », with the year when it is not this one."""
+    return french_moment(moment, datetime.now(UTC)).replace(" à ", f" à{NBSP}")
+
+
+def _day(day: date) -> str:
+    return french_date(day)
+
+
+class _FrenchLoader(jinja2.FileSystemLoader):
+    """Templates are typed with ordinary spaces; what people typed is never touched."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, filename, up_to_date = super().get_source(environment, template)
+        return french(source), filename, up_to_date

@@ -1,0 +1,15 @@
+"""The portal's part of the web application."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from portal import dev, employee, static
+
+
+def include(app: FastAPI, development: bool) -> None:
+    """Add the pages; `/dev` exists only in development."""
+    app.include_router(static.router)
+    app.include_router(employee.router)
+    if development:
+        app.include_router(dev.router)

@@ -1,0 +1,437 @@
+"""Every field of every form, filled in wrongly: the answer names the field, in French, with an example that works."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from domain.synthetic import synthetic_iban
+from services.callers import Scope
+from services.declarations import CorrectedContact, DoubtResolution, Pause, PreAffiliation, Withdrawal
+from services.enrolment_form import PaperReturn, SaveDraft, Submission
+from services.enrolments import Access, Decline
+from tests.api.conftest import BASE, client, employee_of, key_for
+from tests.world import World
+
+CANARY = "Zyxwv-canari-99"  # no answer may repeat what was typed
+ADDRESS = {"line1": "12 rue des Essais", "line2": "Bât. B", "postcode": "75011", "city": "Paris", "country": "FR"}
+CHILD = {
+    "kind": "child",
+    "last_name": "Essai",
+    "first_names": "Lou",
+    "birth_date": "2020-02-03",
+    "nir": "275067599000197",
+}
+TEXT: list[Any] = [12345, True, ["x"], {"x": CANARY}]
+DATE: list[Any] = [
+    0,
+    641433600,
+    "641433600",
+    True,
+    [],
+    "",
+    "demain",
+    "2026-02-30",
+    "31/12/1990",
+    "1990-05-12T10:00:00Z",
+]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A form at its door, a body that it accepts, and values that it refuses by path."""
+
+    model: type[BaseModel]
+    method: str
+    path: str
+    who: str
+    body: dict[str, Any]
+    required: frozenset[str] = frozenset()
+    refused: dict[str, list[Any]] = field(default_factory=dict)
+
+
+def _required(*paths: str) -> frozenset[str]:
+    return frozenset(paths)
+
+
+_NAMES: list[Any] = [*TEXT, "x" * 61, "   ", "", "a\u0000b", "a\nb", "a\u202eb", "\u200b", "\ud800"]
+_ADDRESS_REFUSED: dict[str, list[Any]] = {
+    "line1": [*TEXT, "", "x" * 101, "a\u0000b"],
+    "line2": [*TEXT, "x" * 101, "a\u0000b"],
+    "postcode": [*TEXT, "", CANARY, "7501", "00100", "750111", "7" * 5000],
+    "city": [*TEXT, "", "x" * 39, "a\rb"],
+    "country": [*TEXT, "DE", "", "FRA"],
+}
+_DEPENDANT_REFUSED: dict[str, list[Any]] = {
+    "dependants": [12, "x", {}, None, [CHILD] * 21],
+    "dependants.0": [12, "x", None, []],
+    "dependants.0.kind": [*TEXT, "cousin", None],
+    "dependants.0.last_name": [*_NAMES, None],
+    "dependants.0.first_names": [*_NAMES, None],
+    "dependants.0.birth_date": [*DATE, None, "1899-12-31", "2999-01-01"],
+    "dependants.0.nir": [*TEXT, CANARY, "275067599000198"],
+}
+_IBAN: list[Any] = [*TEXT, CANARY, "FR76 0000", "x" * 61, "FR7699999000010000000000116"]
+_DEPENDANT_REQUIRED = [f"dependants.0.{name}" for name in ("kind", "last_name", "first_names", "birth_date")]
+
+CASES = [
+    Case(
+        PreAffiliation,
+        "POST",
+        "/affiliations",
+        "employer",
+        {
+            "siret": "99900000300015",
+            "employee": {
+                "civility": "MME",
+                "last_name": "Essai",
+                "birth_name": "Essai",
+                "first_names": "Camille",
+                "birth_date": "1990-05-12",
+                "nir": "275067599000197",
+                "email": "camille@exemple.fr",
+                "phone": "06 39 98 00 01",
+                "language": "fr",
+                "address": ADDRESS,
+            },
+            "hired_on": "2026-11-02",
+            "professional_status": "NC",
+            "scheme": "RG",
+            "contract_kind": "cdi",
+            "medium": "email",
+        },
+        _required(
+            "siret",
+            "employee",
+            "hired_on",
+            "professional_status",
+            "scheme",
+            "contract_kind",
+            *(
+                f"employee.{name}"
+                for name in ("civility", "last_name", "birth_name", "first_names", "birth_date", "nir", "address")
+            ),
+            *(f"employee.address.{name}" for name in ("line1", "postcode", "city")),
+        ),
+        {
+            "siret": [*TEXT, None, "", CANARY, "9990000030001", "99900000300016", "999000003", "0" * 14, "9" * 90_000],
+            "employee": [12, "x", [], None],
+            "employee.civility": [*TEXT, None, "", "MLLE"],
+            "employee.last_name": [*_NAMES, None],
+            "employee.birth_name": [*_NAMES, None],
+            "employee.first_names": [*_NAMES, None],
+            "employee.birth_date": [*DATE, None, "2024-01-01", "1850-01-01", "9999-12-31", "0001-01-01"],
+            "employee.nir": [*TEXT, None, "", CANARY, "2750675990001", "975067599000197", "275067599000198"],
+            "employee.email": [
+                *TEXT,
+                CANARY,
+                "a@b",
+                "é@exemple.fr",
+                "a@gamil.com",
+                "a b@c.fr",
+                "x" * 90_000 + "@a.fr",
+            ],
+            "employee.phone": [*TEXT, CANARY, "0", "08 99 00 00 00", "+33", "9" * 90_000],
+            "employee.language": [*TEXT, None, "de", "FR"],
+            "employee.address": [12, "x", [], None],
+            **{f"employee.address.{name}": values for name, values in _ADDRESS_REFUSED.items()},
+            "hired_on": [*DATE, None, "2001-01-01", "2099-01-01"],
+            "professional_status": [*TEXT, None, "nc", "X"],
+            "scheme": [*TEXT, None, "rg"],
+            "contract_kind": [*TEXT, None, "CDI", ""],
+            "medium": [*TEXT, "sms", "courrier"],
+        },
+    ),
+    Case(
+        CorrectedContact,
+        "PATCH",
+        "/affiliations/{id}/contact",
+        "employer",
+        {"email": "camille@exemple.fr", "phone": "+33639980001", "address": ADDRESS},
+        _required(*(f"address.{name}" for name in ("line1", "postcode", "city"))),
+        {
+            "email": [*TEXT, CANARY],
+            "phone": [*TEXT, CANARY],
+            "address": [12, "x", []],
+            **{f"address.{name}": values for name, values in _ADDRESS_REFUSED.items()},
+        },
+    ),
+    Case(
+        Withdrawal,
+        "POST",
+        "/affiliations/{id}/withdrawal",
+        "employer",
+        {"reason": "left"},
+        _required("reason"),
+        {"reason": [*TEXT, None, "", "withdrawn_left", CANARY]},
+    ),
+    Case(
+        Pause,
+        "POST",
+        "/affiliations/{id}/pause",
+        "employer",
+        {"reason": "on_leave"},
+        _required("reason"),
+        {"reason": [*TEXT, None, "", CANARY]},
+    ),
+    Case(
+        Submission,
+        "POST",
+        "/enrolments/current/submission",
+        "employee",
+        {
+            "nir": "275067599000197",
+            "level": "BASE",
+            "dependants": [CHILD],
+            "iban": synthetic_iban(1),
+            "account_holder": "Camille Essai",
+            "consent": True,
+            "signature": "Camille Essai",
+        },
+        _required("nir", "level", "iban", "account_holder", "consent", "signature", *_DEPENDANT_REQUIRED),
+        {
+            "nir": [*TEXT, None, "", CANARY],
+            "level": [*TEXT, None, "", "OPTION 99", "x" * 41],
+            "iban": [*_IBAN, None, ""],
+            "account_holder": [*_NAMES, None],
+            "consent": [None, False, "oui", "true", 12, []],
+            "signature": [*_NAMES, None],
+            **_DEPENDANT_REFUSED,
+        },
+    ),
+    Case(
+        SaveDraft,
+        "PUT",
+        "/enrolments/current",
+        "employee",
+        {
+            "version": 0,
+            "content": {
+                "nir": "je ne sais pas",
+                "level": "?",
+                "dependants": [{"kind": "x", "last_name": "", "first_names": "", "birth_date": "hier", "nir": "?"}],
+                "iban": "FR76…",
+                "account_holder": "",
+                "consent": False,
+                "signature": "",
+            },
+        },
+        _required("version", "content"),
+        {
+            "version": [None, "abc", "", 1.5, -1, 1_000_001, 10**40, [], {}],
+            "content": [12, "x", [], None],
+            **{
+                f"content.{name}": [12345, True, ["x"], "x" * 201]
+                for name in ("nir", "level", "iban", "account_holder", "signature")
+            },
+            "content.consent": ["peut-être", 12, [], {}],
+            "content.dependants": [12, "x", {}, None, [{}] * 21],
+            "content.dependants.0": [12, "x", None, []],
+            **{
+                f"content.dependants.0.{name}": [12345, True, [], "x" * 201]
+                for name in ("kind", "last_name", "first_names", "birth_date", "nir")
+            },
+        },
+    ),
+    Case(
+        Decline,
+        "POST",
+        "/enrolments/current/decline",
+        "employee",
+        {"reason": "not_me"},
+        _required("reason"),
+        {"reason": [*TEXT, None, "", CANARY]},
+    ),
+    Case(
+        Access,
+        "POST",
+        "/enrolments/access",
+        "employee",
+        {"token": "x", "code": "x"},
+        _required(),
+        {"token": [*TEXT, "x" * 201], "code": [*TEXT, "x" * 201]},
+    ),
+    Case(
+        PaperReturn,
+        "POST",
+        "/staff/affiliations/{id}/paper-return",
+        "staff",
+        {
+            "level": "BASE",
+            "dependants": [CHILD],
+            "iban": synthetic_iban(1),
+            "account_holder": "Camille Essai",
+            "missing": ["rib", "signature"],
+        },
+        _required("level", *_DEPENDANT_REQUIRED),
+        {
+            "level": [*TEXT, None, "", "OPTION 99"],
+            "iban": _IBAN,
+            "account_holder": [12345, True, ["x"], "x" * 61, "a\u0000b"],
+            "missing": [12, "rib", {}, None, ["rib"] * 11],
+            "missing.0": [12345, True, None, [], "", CANARY],
+            **_DEPENDANT_REFUSED,
+        },
+    ),
+    Case(
+        DoubtResolution,
+        "POST",
+        "/staff/affiliations/{id}/doubt-resolution",
+        "staff",
+        {"verdict": "left"},
+        _required("verdict"),
+        {"verdict": [*TEXT, None, "", CANARY]},
+    ),
+]
+_IDS = [case.model.__name__ for case in CASES]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One open affiliation and everybody who may speak about it: refused requests change nothing."""
+
+    clients: dict[str, httpx2.AsyncClient]
+    affiliation_id: str
+
+    async def send(self, case: Case, body: Any) -> httpx2.Response:
+        path = BASE + case.path.replace("{id}", self.affiliation_id)
+        content = json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        return await self.clients[case.who].request(case.method, path, content=content, headers=headers)
+
+
+@pytest.fixture(scope="module")
+async def stage(app: FastAPI, world: World) -> AsyncIterator[Stage]:
+    employer = await world.employer()
+    life = await world.declare(employer)
+    async with (
+        client(app, await key_for(world, employer, Scope.read, Scope.write)) as boss,
+        client(app, await key_for(world, employer, Scope.staff)) as staff,
+        employee_of(app, life) as employee,
+    ):
+        yield Stage({"employer": boss, "employee": employee, "staff": staff}, str(life.id))
+        assert await life.events() == ["declared", "message_handed_over"]
+
+
+def _with(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(body)
+    *way, last = path.split(".")
+    place: Any = changed
+    for part in way:
+        place = place[int(part) if part.isdigit() else part]
+    place[int(last) if last.isdigit() else last] = value
+    return changed
+
+
+def _without(body: dict[str, Any], path: str) -> dict[str, Any]:
+    changed = copy.deepcopy(body)
+    *way, last = path.split(".")
+    place: Any = changed
+    for part in way:
+        place = place[int(part) if part.isdigit() else part]
+    del place[last]
+    return changed
+
+
+def _objects(value: Any, path: str = "") -> Iterator[str]:
+    """The paths of all objects in a body, with their trailing dot."""
+    if isinstance(value, dict):
+        yield path
+        for name, part in value.items():
+            yield from _objects(part, f"{path}{name}.")
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _objects(part, f"{path}{number}.")
+
+
+def _check(case: Case, answer: httpx2.Response, path: str) -> None:
+    """One error, at this field, in French, with an example that the same form accepts in the same place."""
+    assert answer.status_code == 422, (path, answer.text)
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == "urn:hcr:problem:invalid_fields"
+    assert problem["title"] == "Certaines informations sont à corriger"
+    assert CANARY not in answer.text
+    errors = [error for error in problem["errors"] if error["field"] == path]
+    assert errors, (path, problem["errors"])
+    for error in errors:
+        assert set(error) == {"field", "code", "message"}
+        words, separator, example = error["message"].partition("Exemple\u00a0: ")
+        assert separator, error
+        assert words.strip()[-1] in ".\u202f?", error
+        assert not {"should", "must", "input", "valid"} & set(words.lower().split()), error
+        case.model.model_validate(_with(case.body, path, _read(case.model, case.body, path, example)))
+
+
+def _read(model: type[BaseModel], body: dict[str, Any], path: str, example: str) -> Any:
+    current: Any = body
+    for part in path.split("."):
+        current = current[int(part) if part.isdigit() else part]
+    return example if isinstance(current, str) else json.loads(example)
+
+
+@pytest.mark.parametrize("case", CASES, ids=_IDS)
+async def test_the_body_that_the_others_spoil_is_accepted_by_the_form(case: Case) -> None:
+    case.model.model_validate(case.body)
+
+
+@pytest.mark.parametrize("case", CASES, ids=_IDS)
+async def test_a_missing_field_is_named(stage: Stage, case: Case) -> None:
+    for path in sorted(case.required):
+        answer = await stage.send(case, _without(case.body, path))
+        _check(case, answer, path)
+        assert [error["code"] for error in answer.json()["errors"]] == ["missing"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=_IDS)
+async def test_a_wrong_type_or_value_is_told_with_an_example(stage: Stage, case: Case) -> None:
+    for path, values in case.refused.items():
+        for value in values:
+            _check(case, await stage.send(case, _with(case.body, path, value)), path)
+
+
+@pytest.mark.parametrize("case", CASES, ids=_IDS)
+async def test_an_unknown_field_is_refused_at_every_depth(stage: Stage, case: Case) -> None:
+    for path in _objects(case.body):
+        for name in ("status", "role", "company_id", "zyx"):
+            answer = await stage.send(case, _with(case.body, f"{path}{name}", CANARY))
+            assert answer.status_code == 422, (path, name)
+            assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [(f"{path}{name}", "extra_forbidden")]
+            assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize("case", CASES, ids=_IDS)
+async def test_what_is_no_object_is_no_form(stage: Stage, case: Case) -> None:
+    for body in ([], [case.body], "texte", 12, None, True):
+        answer = await stage.send(case, body)
+        assert answer.status_code == 422, (body, answer.text)
+        assert answer.json()["errors"][0]["field"] == "body"
+
+
+def test_every_field_of_every_form_is_spoilt_above() -> None:
+    def leaves(value: Any, path: str = "") -> Iterator[str]:
+        if isinstance(value, dict):
+            for name, part in value.items():
+                yield f"{path}{name}"
+                yield from leaves(part, f"{path}{name}.")
+        elif isinstance(value, list) and value:
+            yield from leaves(value[0], f"{path}0.")
+
+    for case in CASES:
+        paths = set(leaves(case.body))
+        assert paths <= set(case.refused), (case.model, paths - set(case.refused))
+        assert set(case.body) == set(case.model.model_fields)
+
+
+async def test_a_form_with_a_thousand_unknown_fields_gets_a_short_answer(stage: Stage) -> None:
+    answer = await stage.send(CASES[0], {f"f{number}" * 9: 1 for number in range(5_000)})
+    assert answer.status_code == 422
+    assert len(answer.content) < 20_000

@@ -1,0 +1,203 @@
+"""Every route with every kind of caller, as `matrix.py` declares them (security.md Z-01 to Z-03)."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from api.app import create_app
+from api.security import EMPLOYEE_COOKIE, key_hash
+from domain.affiliation import Status
+from gateways.encryption import token_hash
+from services.callers import Scope
+from settings import Environment
+from tests.api.conftest import BASE, client, employee_of, key_for
+from tests.api.matrix import DECLARATION, MATRIX, Caller, Route
+from tests.world import Employer, Life, World
+
+OF_ONE = [route for route in MATRIX if "{affiliation_id}" in route.path]
+
+
+@dataclass(frozen=True)
+class Stage:
+    world: World
+    app: FastAPI
+    company_a: Employer
+    clients: dict[Caller, httpx2.AsyncClient]
+    shared: list[Life] = field(default_factory=list)
+
+    async def life_for(self, route: Route) -> Life:
+        """One for all who only read, another for each who changes it."""
+        if route.method == "GET" or not ("{affiliation_id}" in route.path or "/current" in route.path):
+            self.shared[:] = self.shared or [await self.life()]
+            return self.shared[0]
+        return await self.life()
+
+    async def life(self) -> Life:
+        """A new affiliation of company A, invited."""
+        life = await self.world.declare(self.company_a)
+        await life.until(Status.sent)
+        return life
+
+    async def ask(self, http: httpx2.AsyncClient, route: Route, affiliation_id: UUID) -> httpx2.Response:
+        body = route.body
+        if body == {"a": DECLARATION}:
+            body = self.world.declaration(self.company_a)
+        path = route.path.replace("{affiliation_id}", str(affiliation_id))
+        if body is None:
+            return await http.request(route.method, path)
+        return await http.request(route.method, path, json=body)
+
+
+@pytest.fixture(scope="module")
+async def stage(app: FastAPI, world: World) -> AsyncIterator[Stage]:
+    a, b, house = [await world.employer() for _ in range(3)]
+    both = (Scope.read, Scope.write)
+    keys = {
+        Caller.garbage: f"hcr_{secrets.token_urlsafe(32)}",
+        Caller.revoked: await key_for(world, a, *both),
+        Caller.expired: await key_for(world, a, *both),
+        Caller.read_only: await key_for(world, a, Scope.read),
+        Caller.company_a: await key_for(world, a, *both),
+        Caller.company_b: await key_for(world, b, *both),
+        Caller.staff: await key_for(world, house, Scope.staff),
+    }
+    for caller, column in ((Caller.revoked, "revoked_at"), (Caller.expired, "expires_at")):
+        await world.run(f"UPDATE api_key SET {column} = now() WHERE secret_hash = $1", key_hash(keys[caller]))
+    async with AsyncExitStack() as stack:
+        clients = {caller: await stack.enter_async_context(client(app, keys.get(caller))) for caller in Caller}
+        yield Stage(world, app, a, clients)
+
+
+def test_every_route_is_declared_and_every_declared_route_exists(app: FastAPI) -> None:
+    # the portal's pages are declared where they are tested
+    contexts = [one for one in iter_route_contexts(app.routes) if not one.endpoint.__module__.startswith("portal.")]
+    found = {(method, str(one.path)) for one in contexts for method in one.methods or ()}
+    assert found == {(route.method, route.path) for route in MATRIX}
+
+
+@pytest.mark.parametrize("route", MATRIX, ids=str)
+async def test_each_caller_gets_the_declared_answer(stage: Stage, route: Route) -> None:
+    life = await stage.life_for(route)
+    assert set(route.answers) == set(Caller)
+    # whoever is allowed comes last: what they do must not change the others' answers
+    for caller, status in sorted(route.answers.items(), key=lambda item: item[1] < 300):
+        http = stage.clients[caller]
+        if caller is Caller.employee:
+            async with employee_of(stage.app, life) as session:
+                answer = await stage.ask(session, route, life.id)
+        else:
+            answer = await stage.ask(http, route, life.id)
+        assert answer.status_code == status, (caller, answer.text)
+        if status >= 400:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "Essai" not in answer.text
+
+
+@pytest.mark.parametrize("route", OF_ONE, ids=str)
+async def test_a_foreign_affiliation_and_an_unknown_one_are_the_same_answer(stage: Stage, route: Route) -> None:
+    life = await stage.life_for(MATRIX[1])  # refused requests change nothing
+    before = dict(await life.row())
+    for caller in (Caller.company_b, Caller.company_a, Caller.staff):
+        unknown = await stage.ask(stage.clients[caller], route, uuid4())
+        if caller is Caller.company_b:
+            foreign = await stage.ask(stage.clients[caller], route, life.id)
+            assert foreign.content == unknown.content
+            assert foreign.headers.raw == unknown.headers.raw
+            assert foreign.status_code == unknown.status_code
+        assert unknown.status_code in (403, 404)
+    assert dict(await life.row()) == before
+
+
+async def test_a_foreign_siret_and_an_unknown_one_are_the_same_answer(stage: Stage) -> None:
+    declaration = stage.world.declaration(stage.company_a)
+    http = stage.clients[Caller.company_b]
+    foreign = await http.post(f"{BASE}/affiliations", json=declaration)
+    unknown = await http.post(f"{BASE}/affiliations", json={**declaration, "siret": "99900000300015"})
+    assert foreign.status_code == unknown.status_code == 422
+    assert foreign.content == unknown.content
+    assert foreign.headers.raw == unknown.headers.raw
+
+
+async def test_company_b_sees_nothing_of_company_a_in_lists(stage: Stage) -> None:
+    await stage.life()
+    http = stage.clients[Caller.company_b]
+    for query in ("", f"?siret={stage.company_a.siret}", f"?siren={stage.company_a.siren}", "?q=camille"):
+        page = (await http.get(f"{BASE}/affiliations{query}")).json()
+        assert page == {"items": [], "next_cursor": None, "total": 0}
+    for path in ("companies", "establishments"):
+        items = (await http.get(f"{BASE}/{path}")).json()["items"]
+        assert len(items) == 1
+        assert items[0]["siren"] != stage.company_a.siren
+
+
+async def test_a_session_gives_no_right_on_the_employers_door_and_a_key_none_on_the_employees(stage: Stage) -> None:
+    life = await stage.life()
+    key = stage.clients[Caller.company_a].headers["Authorization"].removeprefix("Bearer ")
+    async with employee_of(stage.app, life) as employee:
+        session = employee.cookies[EMPLOYEE_COOKIE]
+        as_key = await employee.get(f"{BASE}/affiliations", headers={"Authorization": f"Bearer {session}"})
+        assert as_key.status_code == 401
+    async with client(stage.app) as http:
+        http.cookies.set(EMPLOYEE_COOKIE, key)
+        assert (await http.get(f"{BASE}/enrolments/current")).status_code == 401
+
+
+async def test_an_employee_sees_only_their_own_form(stage: Stage) -> None:
+    one, other = await stage.life(), await stage.life()
+    async with employee_of(stage.app, one) as first, employee_of(stage.app, other) as second:
+        content = {"account_holder": "La première"}
+        await first.put(f"{BASE}/enrolments/current", json={"version": 0, "content": content})
+        assert (await second.get(f"{BASE}/enrolments/current")).json()["content"] is None
+
+
+async def test_a_session_ends_with_its_hours_and_with_the_affiliation(stage: Stage) -> None:
+    life = await stage.life()
+    async with employee_of(stage.app, life) as employee:
+        session = token_hash(employee.cookies[EMPLOYEE_COOKIE])
+        await stage.world.run("UPDATE employee_session SET expires_at = now() WHERE token_hash = $1", session)
+        assert (await employee.get(f"{BASE}/enrolments/current")).status_code == 401
+    async with employee_of(stage.app, life) as employee:
+        http = stage.clients[Caller.company_a]
+        await http.post(f"{BASE}/affiliations/{life.id}/withdrawal", json={"reason": "mistake"})
+        assert (await employee.get(f"{BASE}/enrolments/current")).status_code == 401
+
+
+async def test_authorization_headers_of_any_shape_are_no_key(stage: Stage) -> None:
+    headers: Iterable[bytes] = (b"Bearer", b"Bearer ", b"Basic aGNyOng=", b"Bearer \xff\xfe", b"hcr_x", b"Bearer a b")
+    async with client(stage.app) as http:
+        for header in headers:
+            answer = await http.get(f"{BASE}/companies", headers=[(b"Authorization", header)])
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_operations_pages_do_not_answer_through_the_public_proxy(stage: Stage) -> None:
+    async with client(stage.app) as http:
+        unknown = await http.get("/health/live", headers={"X-Forwarded-For": "203.0.113.7"})
+        for path in ("/health/live", "/health/ready", "/metrics"):
+            answer = await http.get(path, headers={"X-Forwarded-For": "203.0.113.7"})
+            assert answer.status_code == 404
+            assert answer.content == unknown.content
+    elsewhere = httpx2.ASGITransport(app=stage.app, client=("203.0.113.7", 1234))
+    async with httpx2.AsyncClient(transport=elsewhere, base_url="http://testserver") as http:
+        assert (await http.get("/metrics")).status_code == 404
+
+
+async def test_production_publishes_no_openapi_document(stage: Stage) -> None:
+    config = stage.world.config.model_copy(update={"environment": Environment.production})
+    async with client(create_app(config)) as http:
+        for path in ("/api/v1/openapi.json", "/openapi.json", "/docs", "/redoc"):
+            answer = await http.get(path)
+            assert answer.status_code == 404
+            assert json.loads(answer.content)["type"] == "urn:hcr:problem:not_found"
+            assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"

@@ -1,0 +1,345 @@
+"""Row-level security and rights, as PostgreSQL itself enforces them (security.md Z-05)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from fastapi import FastAPI
+
+from db import register
+from db.pool import Connection, Pool, create_pool, employee_side, system, tenant
+from domain.affiliation import Status
+from local.database import APPLICATION, OWNER
+from local.postgres import PostgresServer
+from services.callers import Scope
+from settings import Settings
+from tests.api.conftest import BASE, client, employee_of, key_for
+from tests.api.matrix import SUBMISSION
+from tests.conftest import DATABASE
+from tests.world import Life, World
+
+# What hcr_web may read at all; every row belongs to a company.
+READABLE = (
+    *("company", "establishment", "employee", "affiliation", "contact", "affiliation_event", "dispatch", "enrolment"),
+    *("coverage", "dependant", "idempotency"),
+)
+UNREADABLE = ("access_token", "employee_session", "api_key", "delivery_event", "local_message", "audit_log")
+WITHOUT_POLICY = {"schema_migration"}  # names and checksums of migrations: the owner's, nobody else reads it
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two companies, each with two employees of whom the first is insured, so that every table has rows of both."""
+
+    world: World
+    a: tuple[Life, Life]
+    b: tuple[Life, Life]
+
+
+@pytest.fixture(scope="module")
+async def two(world: World, app: FastAPI) -> Two:
+    companies = []
+    dependants = [{"kind": "child", "last_name": "Essai", "first_names": "Lou", "birth_date": "2020-02-03"}]
+    for _ in range(2):
+        employer = await world.employer()
+        lives = []
+        async with client(app, await key_for(world, employer, Scope.read, Scope.write)) as http:
+            for number in range(2):
+                answer = await http.post(
+                    f"{BASE}/affiliations",
+                    json=world.declaration(employer),
+                    headers={"Idempotency-Key": f"isolation-{number}"},
+                )
+                lives.append(Life(world, employer, UUID(answer.json()["id"])))
+        for life in lives:
+            async with employee_of(app, life) as employee:
+                await employee.post(
+                    f"{BASE}/enrolments/current/submission", json={**SUBMISSION, "dependants": dependants}
+                )
+            await life.until(Status.finalised)
+        companies.append((lives[0], lives[1]))
+    return Two(world, companies[0], companies[1])
+
+
+def column(table: str) -> str:
+    return "id" if table == "company" else "company_id"
+
+
+async def companies_in(connection: Connection, table: str) -> set[UUID]:
+    rows = await connection.fetch(f"SELECT DISTINCT {column(table)} AS company FROM {table}")
+    return {row["company"] for row in rows}
+
+
+async def test_without_a_context_the_web_role_sees_no_row_of_any_table(two: Two) -> None:
+    async with two.world.web.acquire() as connection:
+        for table in READABLE:
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+        for table in UNREADABLE:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetchval(f"SELECT count(*) FROM {table}")
+    async with system(two.world.system) as connection:
+        for table in READABLE:
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") > 0, f"nothing proven about {table}"
+
+
+async def test_the_two_lists_above_are_all_tables(two: Two) -> None:
+    rows = await two.world.run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    assert {row["tablename"] for row in rows} == {*READABLE, *UNREADABLE, *WITHOUT_POLICY}
+
+
+async def test_with_a_companys_context_only_its_rows_are_seen(two: Two) -> None:
+    for (mine, _), (other, _) in ((two.a, two.b), (two.b, two.a)):
+        async with tenant(two.world.web, [mine.employer.company_id]) as connection:
+            for table in READABLE:
+                assert await companies_in(connection, table) == {mine.employer.company_id}, table
+            for table in ("affiliation", "employee"):
+                query = f"SELECT count(*) FROM {table} WHERE company_id = $1"
+                assert await connection.fetchval(query, other.employer.company_id) == 0
+
+
+async def test_with_both_companies_both_are_seen_and_with_none_nothing(two: Two) -> None:
+    both = {two.a[0].employer.company_id, two.b[0].employer.company_id}
+    async with tenant(two.world.web, both) as connection:
+        assert await companies_in(connection, "affiliation") == both
+    async with tenant(two.world.web, []) as connection:
+        assert await companies_in(connection, "affiliation") == set()
+
+
+async def test_an_employees_context_shows_only_their_own_affiliation(two: Two) -> None:
+    life = two.a[0]
+    row = await life.row()
+    async with employee_side(two.world.web, life.id) as connection:
+        for table in ("contact", "affiliation_event", "dispatch", "enrolment", "coverage", "dependant", "idempotency"):
+            rows = await connection.fetch(f"SELECT DISTINCT affiliation_id FROM {table}")
+            assert [found["affiliation_id"] for found in rows] == [life.id], table
+        assert [found["id"] for found in await connection.fetch("SELECT id FROM affiliation")] == [life.id]
+        assert [found["id"] for found in await connection.fetch("SELECT id FROM employee")] == [row["employee_id"]]
+        places = await connection.fetch("SELECT id FROM establishment")
+        assert [found["id"] for found in places] == [row["establishment_id"]]
+        assert await connection.fetch("SELECT id FROM company") == []
+
+
+async def test_a_foreign_row_can_be_neither_changed_nor_written(two: Two) -> None:
+    mine, other = two.a[0], two.b[0]
+    async with tenant(two.world.web, [mine.employer.company_id]) as connection:
+        for statement in (
+            "UPDATE affiliation SET declared_by = 'x' WHERE id = $1",
+            "UPDATE enrolment SET missing = '{}' WHERE affiliation_id = $1",
+        ):
+            assert await connection.execute(statement, other.id) == "UPDATE 0"
+    foreign_writes: list[tuple[str, tuple[Any, ...]]] = [
+        (
+            "INSERT INTO audit_log (company_id, affiliation_id, actor_kind, event) VALUES ($1, $2, 'employer', 'x')",
+            (other.employer.company_id, other.id),
+        ),
+        (
+            "INSERT INTO contact (affiliation_id, version, company_id, line1, postcode, city)"
+            " VALUES ($2, 99, $1, 'x', '75011', 'x')",
+            (other.employer.company_id, other.id),
+        ),
+        (
+            "INSERT INTO idempotency (caller, key, company_id, affiliation_id, request_hash)"
+            " VALUES ('x', 'x', $1, $2, '')",
+            (other.employer.company_id, other.id),
+        ),
+    ]
+    for statement, arguments in foreign_writes:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with tenant(two.world.web, [mine.employer.company_id]) as connection:
+                await connection.execute(statement, *arguments)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with employee_side(two.world.web, mine.id) as connection:
+                await connection.execute(statement, *arguments)
+
+
+FORBIDDEN = [
+    *(
+        f"UPDATE affiliation SET {column} = {column}"
+        for column in (
+            *("status", "status_at", "medium", "state", "version", "contact_version", "next_step_kind", "attention"),
+            *("next_step_medium", "next_step_at", "pause", "closure", "policy", "company_id", "employee_id", "id"),
+        )
+    ),
+    *(f"DELETE FROM {table}" for table in (*READABLE, *UNREADABLE)),
+    *(f"TRUNCATE {table}" for table in ("affiliation", "audit_log")),
+    "UPDATE audit_log SET event = 'x'",
+    "SELECT * FROM audit_log",
+    "UPDATE contact SET email = 'x'",
+    "UPDATE coverage SET formula = 'x'",
+    "UPDATE dispatch SET state = 'delivered'",
+    "INSERT INTO dispatch (company_id) VALUES (NULL)",
+    "UPDATE employee SET nir_sealed = nir_sealed",
+    "UPDATE employee SET company_id = company_id",
+    "UPDATE affiliation_event SET kind = 'x'",
+    "INSERT INTO company (siren, name, insurer, insurer_reference) VALUES ('999000003', 'x', 'klesia', 'x')",
+    "UPDATE establishment SET closed_on = NULL",
+    "UPDATE api_key SET revoked_at = NULL",
+    "SELECT secret_hash FROM access_token",
+    "SELECT * FROM schema_migration",
+    "CREATE TABLE mine (id int)",
+    "ALTER TABLE affiliation DISABLE ROW LEVEL SECURITY",
+    "ALTER TABLE affiliation NO FORCE ROW LEVEL SECURITY",
+    "DROP POLICY tenant ON affiliation",
+    "SET ROLE hcr_owner",
+    "SET SESSION AUTHORIZATION postgres",
+]
+
+
+@pytest.mark.parametrize("statement", FORBIDDEN)
+async def test_the_web_role_may_not(two: Two, statement: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with tenant(two.world.web, [two.a[0].employer.company_id]) as connection:
+            await connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_log SET event = 'x'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "DROP TABLE audit_log",
+        "ALTER TABLE audit_log DISABLE ROW LEVEL SECURITY",
+        "SELECT * FROM schema_migration",
+        "CREATE TABLE mine (id int)",
+        "SET ROLE hcr_owner",
+    ],
+)
+async def test_the_system_role_may_not(two: Two, statement: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with system(two.world.system) as connection:
+            await connection.execute(statement)
+
+
+async def test_the_web_role_adds_to_the_audit_log_without_reading_it(two: Two) -> None:
+    life = two.a[0]
+    statement = "INSERT INTO audit_log (company_id, affiliation_id, actor_kind, event) VALUES ($1, $2, 'employer', 'x')"
+    async with tenant(two.world.web, [life.employer.company_id]) as connection:
+        assert await connection.execute(statement, life.employer.company_id, life.id) == "INSERT 0 1"
+
+
+# --- the catalogue
+
+
+async def test_every_table_enforces_row_level_security_with_a_policy(two: Two) -> None:
+    rows = await two.world.run(
+        """
+        SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, pg_get_userbyid(c.relowner) AS owner,
+               (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid) AS policies
+        FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+        """
+    )
+    assert len(rows) > 15
+    for row in rows:
+        assert row["owner"] == OWNER, row["relname"]
+        if row["relname"] not in WITHOUT_POLICY:
+            assert row["relrowsecurity"], row["relname"]
+            assert row["relforcerowsecurity"], row["relname"]
+            assert row["policies"] > 0, row["relname"]
+
+
+async def test_the_runtime_login_and_its_roles_own_nothing_and_bypass_nothing(two: Two) -> None:
+    roles = await two.world.run(
+        "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolinherit, rolcanlogin"
+        " FROM pg_roles WHERE rolname = ANY ($1)",
+        [APPLICATION, "hcr_web", "hcr_system"],
+    )
+    assert len(roles) == 3
+    for role in roles:
+        for power in ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb", "rolreplication"):
+            assert role[power] is False, (role["rolname"], power)
+        assert role["rolcanlogin"] is (role["rolname"] == APPLICATION)
+    owned = await two.world.run(
+        "SELECT relname::text FROM pg_class WHERE pg_get_userbyid(relowner) = ANY ($1)"
+        " UNION SELECT proname::text FROM pg_proc WHERE pg_get_userbyid(proowner) = ANY ($1)"
+        " UNION SELECT datname::text FROM pg_database WHERE pg_get_userbyid(datdba) = ANY ($1)",
+        [APPLICATION, "hcr_web", "hcr_system"],
+    )
+    assert owned == []
+    members = await two.world.run(
+        "SELECT r.rolname AS of FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid"
+        " JOIN pg_roles u ON u.oid = m.member WHERE u.rolname = ANY ($1)",
+        [APPLICATION, "hcr_web", "hcr_system"],
+    )
+    assert {row["of"] for row in members} == {"hcr_web", "hcr_system"}
+
+
+async def test_no_function_of_ours_runs_with_its_owners_rights(two: Two) -> None:
+    rows = await two.world.run("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef")
+    assert rows == []
+
+
+async def test_the_login_without_a_role_sees_nothing(postgres: PostgresServer) -> None:
+    connection = await asyncpg.connect(postgres.url(APPLICATION, DATABASE))
+    try:
+        for table in (*READABLE, *UNREADABLE):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetchval(f"SELECT count(*) FROM {table}")
+    finally:
+        await connection.close()
+
+
+# --- one connection after the other
+
+
+@pytest.fixture
+async def narrow(config: Settings) -> AsyncIterator[Pool]:
+    """A pool of one connection: whoever comes next gets the one that was just used."""
+    pool = await create_pool(config.database_url, "hcr_web", 1)
+    yield pool
+    await pool.close()
+
+
+async def _seen(pool: Pool) -> int:
+    async with pool.acquire() as connection:
+        count: int = await connection.fetchval("SELECT count(*) FROM affiliation")
+        assert await connection.fetchval("SELECT current_setting('app.companies', true)") in (None, "")
+        assert await connection.fetchval("SELECT current_setting('app.affiliation', true)") in (None, "")
+    return count
+
+
+async def test_a_context_does_not_outlive_its_transaction(two: Two, narrow: Pool) -> None:
+    async with tenant(narrow, [two.a[0].employer.company_id]) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM affiliation") == 2
+    assert await _seen(narrow) == 0
+    async with employee_side(narrow, two.a[0].id) as connection:
+        assert await connection.fetchval("SELECT count(*) FROM affiliation") == 1
+    assert await _seen(narrow) == 0
+
+
+async def test_a_context_does_not_survive_an_error_a_cancellation_or_a_time_out(two: Two, narrow: Pool) -> None:
+    company = two.a[0].employer.company_id
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with tenant(narrow, [company]) as connection:
+            await connection.fetch("SELECT * FROM nothing")
+    assert await _seen(narrow) == 0
+
+    async def sleep_in_context() -> None:
+        async with tenant(narrow, [company]) as connection:
+            await connection.execute("SELECT pg_sleep(30)")
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(sleep_in_context(), 0.1)
+    assert await _seen(narrow) == 0
+
+
+async def test_two_contexts_at_the_same_time_do_not_mix(two: Two) -> None:
+    async def look(life: Life) -> None:
+        for _ in range(20):
+            async with tenant(two.world.web, [life.employer.company_id]) as connection:
+                await asyncio.sleep(0)
+                assert await companies_in(connection, "affiliation") == {life.employer.company_id}
+
+    await asyncio.gather(*(look(life) for life in (two.a[0], two.b[0]) * 4))
+
+
+async def test_a_foreign_siret_is_not_found_in_ones_own_context(two: Two) -> None:
+    async with tenant(two.world.web, [two.a[0].employer.company_id]) as connection:
+        assert await connection.fetchrow(register.ESTABLISHMENT_BY_SIRET, two.b[0].employer.siret) is None
+        assert await connection.fetchrow(register.ESTABLISHMENT_BY_SIRET, two.a[0].employer.siret) is not None

@@ -1,0 +1,71 @@
+"""Every SQL statement of `db/` is one that PostgreSQL understands, for the role that runs it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+
+import asyncpg
+import pytest
+
+import db
+from tests.world import World
+
+_VERB = re.compile(r"\s*\(?\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+
+
+def statements() -> dict[str, str]:
+    """`module.NAME` → SQL, of every public constant of every module of `db/`."""
+    found = {}
+    for module_info in pkgutil.iter_modules(db.__path__):
+        module = importlib.import_module(f"db.{module_info.name}")
+        for name, value in vars(module).items():
+            if name.isupper() and not name.startswith("_") and isinstance(value, str) and _VERB.match(value):
+                found[f"{module_info.name}.{name}"] = value
+    return found
+
+
+# What runs under a tenant's or an employee's context, so as hcr_web.
+WEB = [
+    f"{module}.{name}"
+    for module, names in {
+        "affiliations": (
+            *("DECLARE", "OPEN_OF_PERSON", "GET", "LIST_NEWEST", "LIST_OLDEST", "COUNT", "EVENTS", "LOCK"),
+            *("ADD_CONTACT", "PERSON", "RESTART_SOURCE", "RESTART", "OPEN_LIKE", "NEW_ID"),
+        ),
+        "audit": ("ADD",),
+        "dispatches": ("OF_AFFILIATION",),
+        "enrolments": (
+            *("GET", "SAVE_FIRST", "SAVE", "CLAIM_TELLING", "FORGET_TELLING", "SUBMIT", "ADD_COVERAGE"),
+            *("ADD_DEPENDANT", "COVERAGE"),
+        ),
+        "idempotency": ("CLAIM", "GET"),
+        "register": ("ESTABLISHMENT_BY_SIRET", "COMPANIES", "ESTABLISHMENTS"),
+    }.items()
+    for name in names
+]
+
+
+@pytest.mark.parametrize("name", sorted(statements()))
+async def test_the_system_role_can_prepare_it(world: World, name: str) -> None:
+    async with world.system.acquire() as connection:
+        await connection.prepare(statements()[name])
+
+
+@pytest.mark.parametrize("name", WEB)
+async def test_the_web_role_may_run_it(world: World, name: str) -> None:
+    """Planned, not run: PostgreSQL looks at rights already then."""
+    async with world.web.acquire() as connection:
+        await connection.execute(f"EXPLAIN (GENERIC_PLAN) {statements()[name]}")
+
+
+async def test_a_statement_beyond_the_web_roles_rights_would_show(world: World) -> None:
+    async with world.web.acquire() as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(f"EXPLAIN (GENERIC_PLAN) {statements()['affiliations.PROJECT']}")
+
+
+def test_the_statements_are_found() -> None:
+    assert len(statements()) > 40
+    assert set(WEB) <= set(statements())

@@ -1,0 +1,293 @@
+"""Where the links of e-mails and the codes of letters lead."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import re
+
+import httpx2
+import pikepdf
+import pypdfium2  # type: ignore[import-untyped]
+import pytest
+from fastapi import FastAPI
+
+from domain.affiliation import Status
+from domain.synthetic import synthetic_iban
+from tests.api.conftest import Door, client
+from tests.portal.conftest import link_of
+from tests.world import Life
+
+DRAFT = {"version": 0, "content": {"level": "BASE"}}
+
+
+async def submit(pages: httpx2.AsyncClient, life: Life) -> None:
+    rows = await life.world.run(
+        "SELECT e.id, e.nir_sealed FROM employee e JOIN affiliation a ON a.employee_id = e.id WHERE a.id = $1", life.id
+    )
+    nir = life.world.cipher.decrypt(rows[0]["nir_sealed"], "employee", "nir", str(rows[0]["id"]))
+    form = {"nir": nir, "level": "BASE", "iban": synthetic_iban(7), "account_holder": "Camille Essai"}
+    answer = await pages.post(
+        "/api/v1/enrolments/current/submission", json={**form, "consent": True, "signature": "Camille Essai"}
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def letter_code(pdf: bytes) -> str:
+    with pypdfium2.PdfDocument(pdf) as document:
+        text = document[0].get_textpage().get_text_range()
+    found = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{5}\b", text)
+    assert found, text
+    return found.group(0)
+
+
+async def test_a_link_opens_a_session_and_leads_to_an_address_without_the_secret(
+    door: Door, pages: httpx2.AsyncClient
+) -> None:
+    link = await link_of(await door.declare())
+    answer = await pages.get(link)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dossier")
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert link.removeprefix("/e/") not in cookie
+    page = await pages.get("/dossier")
+    assert page.status_code == 200
+    assert door.employer.siret not in page.text
+    assert "HÔTEL DES TESTS" in page.text
+    assert "Camille" not in page.text
+    assert "Votre formulaire n’est pas encore commencé" in page.text
+    assert "/api/v1/forms/affiliation.pdf" in page.text
+
+
+async def test_scanners_change_nothing(door: Door, app: FastAPI) -> None:
+    life = await door.declare()
+    link = await link_of(life)
+    async with asyncio.timeout(10):
+        while "timer_started" not in str((await life.history()).events[-1].WhichOneof("attributes")):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    before = (await life.row(), len((await life.history()).events))
+    async with client(app) as scanner:
+        for method in ("HEAD", "GET", "GET", "HEAD"):
+            for path in (link, f"{link}/non"):
+                assert (await scanner.request(method, path, follow_redirects=True)).status_code in (200, 405)
+        assert (await scanner.head(link)).status_code == 303
+        assert (await scanner.request("OPTIONS", link)).status_code == 405
+    assert (await life.row(), len((await life.history()).events)) == before
+    assert await life.events() == ["declared", "message_handed_over"]
+
+
+async def test_unknown_and_dead_links_get_the_same_page(door: Door, pages: httpx2.AsyncClient) -> None:
+    life = await door.declare()
+    link = await link_of(life)
+    answer = await door.http.post(f"/api/v1/affiliations/{life.id}/withdrawal", json={"reason": "mistake"})
+    assert answer.status_code == 200, answer.text
+    await life.until(Status.abandoned)
+    dead, unknown = await pages.get(link), await pages.get(f"/e/{'A' * 43}")
+    assert dead.status_code == unknown.status_code == 404
+    assert dead.content == unknown.content
+    assert "set-cookie" not in dead.headers
+    assert dict(dead.headers) == dict(unknown.headers)
+    for other in ("/e/x/non", f"/e/{'B' * 5000}", "/e/%00%ff", "/e/%F0%9F%8D%BD"):
+        assert (await pages.get(other)).content == unknown.content
+    assert (await pages.get(f"{link}/non")).content == unknown.content
+    assert "Que faire" in dead.text
+
+
+async def test_where_the_person_stands(door: Door, pages: httpx2.AsyncClient) -> None:
+    life = await door.declare()
+    await pages.get(await link_of(life))
+    assert (await pages.put("/api/v1/enrolments/current", json=DRAFT)).status_code == 200
+    page = await pages.get("/dossier")
+    assert "Votre brouillon est enregistré" in page.text
+    await submit(pages, life)
+    page = await pages.get("/dossier")
+    assert "Merci, c’est terminé" in page.text
+    assert "BASE CCN HCR NC SEUL RG" in page.text
+    assert re.search(r"<time [^>]*>\w+ [\w ]+ à\xa0\d+\xa0h", page.text)
+    declining = await pages.get("/dossier/non")
+    assert "Ce dossier est déjà terminé" in declining.text
+    assert "<form" not in declining.text
+    refused = await pages.post("/dossier/non", data={"reason": "not_me"})
+    assert refused.status_code == 409
+    assert "<h1>" in refused.text
+
+
+async def test_what_is_missing_is_said(door: Door, pages: httpx2.AsyncClient, app: FastAPI) -> None:
+    life = await door.declare()
+    await pages.get(await link_of(life))
+    await submit(pages, life)
+    await life.world.run("UPDATE enrolment SET missing = '{rib}', channel = 'paper' WHERE affiliation_id = $1", life.id)
+    page = (await pages.get("/dossier")).text
+    assert "il manque des documents" in page
+    assert "RIB (relevé d’identité bancaire)" in page
+    assert "sur papier" in page
+
+
+async def test_without_a_session_the_way_back_is_shown(pages: httpx2.AsyncClient) -> None:
+    for path in ("/dossier", "/dossier/non"):
+        answer = await pages.get(path)
+        assert answer.status_code == 401
+        assert "/courrier" in answer.text
+        assert "<h1>Retrouvez votre dossier</h1>" in answer.text
+
+
+async def test_a_letter_code_opens_the_record(door: Door, pages: httpx2.AsyncClient) -> None:
+    life = await door.declare(email=None)
+    await life.until_messages(1)
+    pdf = (await life.received())[0]["pdf"]
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        assert len(document.pages) == 2
+    code = letter_code(pdf)
+    assert "Code de votre lettre" in (await pages.get("/courrier")).text
+    opened = await pages.post("/courrier", data={"code": f" {code.lower().replace('-', ' ')} "})
+    assert (opened.status_code, opened.headers["location"]) == (303, "/dossier")
+    assert (await pages.get("/dossier")).status_code == 200
+
+
+async def test_wrong_codes_get_one_answer(door: Door, pages: httpx2.AsyncClient) -> None:
+    life = await door.declare(email=None)
+    await life.until_messages(1)
+    code = letter_code((await life.received())[0]["pdf"])
+    door_answers = []
+    for wrong in ("A7K3-9QXT-M2PD-H4RZ8", code[:-1] + ("0" if code[-1] != "0" else "1"), "x" * 5000, ""):
+        answer = await pages.post("/courrier", data={"code": wrong})
+        assert answer.status_code == 422
+        assert "set-cookie" not in answer.headers
+        assert "<title>Erreur\xa0: " in answer.text
+        door_answers.append(answer.text.replace(f'value="{wrong[:64]}"', ""))
+    assert len(set(door_answers)) == 1
+    hostile = await pages.post("/courrier", data={"code": '"><script>alert(1)</script>'})
+    assert "<script" not in hostile.text
+
+
+@pytest.mark.parametrize("reason", ["not_me", "left_company"])
+async def test_declining_is_asked_confirmed_and_thanked(door: Door, pages: httpx2.AsyncClient, reason: str) -> None:
+    life = await door.declare()
+    link = await link_of(life)
+    answer = await pages.get(f"{link}/non")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dossier/non")
+    asked = await pages.get("/dossier/non")
+    assert asked.status_code == 200
+    assert "HÔTEL DES TESTS" in asked.text
+    unanswered = await pages.post("/dossier/non", data={"reason": ""})
+    assert unanswered.status_code == 422
+    assert "Choisissez une des deux réponses" in unanswered.text
+    assert "declined" not in await life.events()
+
+    done = await pages.post("/dossier/non", data={"reason": reason})
+    assert (done.status_code, done.headers["location"]) == (303, f"/dossier/non/merci?reponse={reason}")
+    assert "Merci, c’est noté" in (await pages.get(done.headers["location"])).text
+    assert "declined" in await life.events()
+    assert (await pages.get("/dossier")).status_code == 401
+    assert (await pages.get(link)).status_code == 404
+    if reason == "left_company":
+        await life.until(Status.abandoned)
+    else:
+        assert await life.until_messages(2) == [("invitation", "email"), ("postal_fallback", "post")]
+
+
+async def test_thanks_only_for_answers_that_exist(pages: httpx2.AsyncClient) -> None:
+    for path in ("/dossier/non/merci", "/dossier/non/merci?reponse=<script>"):
+        answer = await pages.get(path)
+        assert answer.status_code == 404
+        assert "<script" not in answer.text
+
+
+async def test_other_sites_cannot_post(door: Door, app: FastAPI) -> None:
+    life = await door.declare()
+    link = await link_of(life)
+    own = door.world.config.public_base_url
+    async with client(app) as http:
+        await http.get(link)
+        for headers in (
+            {},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Sec-Fetch-Site": "cross-site", "Origin": own},
+            {"Origin": "https://ailleurs.example"},
+            {"Origin": "null"},
+            {"Origin": f"{own}.ailleurs.example"},
+        ):
+            for path in ("/dossier/non", "/courrier"):
+                refused = await http.post(path, data={"reason": "left_company"}, headers=headers)
+                assert refused.status_code == 403, (path, headers)
+                assert "<h1>" in refused.text
+        assert "declined" not in await life.events()
+        for headers in ({"Origin": own}, {"Sec-Fetch-Site": "same-origin"}):
+            assert (await http.post("/dossier/non", data={}, headers=headers)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"reason=not_me&reason=left_company", "application/x-www-form-urlencoded"),
+        (b"reason=%ff", "application/x-www-form-urlencoded"),
+        ("reason=é".encode(), "application/x-www-form-urlencoded"),
+        (b"&".join(b"a%d=1" % n for n in range(300)), "application/x-www-form-urlencoded"),
+        (b"reason=not_me", "text/plain"),
+        (b'{"reason": "not_me"}', "application/json"),
+    ],
+)
+async def test_unreadable_forms_are_refused(pages: httpx2.AsyncClient, content: bytes, kind: str) -> None:
+    answer = await pages.post("/courrier", content=content, headers={"Content-Type": kind})
+    assert answer.status_code == 422
+    assert "Formulaire illisible" in answer.text
+
+
+async def test_bodies_are_limited(pages: httpx2.AsyncClient) -> None:
+    answer = await pages.post("/courrier", data={"code": "x" * 1_100_000})
+    assert answer.status_code == 413
+
+
+async def test_no_token_in_the_logs(door: Door, pages: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    link = await link_of(await door.declare())
+    with caplog.at_level(logging.DEBUG):
+        await pages.get(link)
+        await pages.get(f"{link}/non")
+        await pages.get("/e/" + "B" * 43)
+    ours = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    assert not any(link[3:] in record.getMessage() or "B" * 43 in record.getMessage() for record in ours)
+
+
+async def test_hostile_names_are_shown_as_names(door: Door, pages: httpx2.AsyncClient) -> None:
+    life = await door.declare()
+    hostile = 'HÔTEL <img src=x onerror=alert(1)> & "FILS" \u202eliated'
+    await life.world.run(
+        "UPDATE establishment SET name = $2 WHERE id = (SELECT establishment_id FROM affiliation WHERE id = $1)",
+        life.id,
+        hostile,
+    )
+    await pages.get(await link_of(life))
+    for path in ("/dossier", "/dossier/non"):
+        page = (await pages.get(path)).text
+        assert "<img" not in page
+        assert "&lt;img src=x onerror=alert(1)&gt; &amp; &#34;FILS&#34; liated" in page
+        assert "\u202e" not in page
+
+
+async def test_every_page_has_the_frame_and_its_policy(pages: httpx2.AsyncClient) -> None:
+    for path in ("/courrier", "/e/unknown", "/dossier", "/dossier/non/merci?reponse=not_me"):
+        answer = await pages.get(path)
+        assert '<html lang="fr">' in answer.text
+        assert answer.text.count("<h1>") == 1
+        assert '<a class="skip" href="#contenu">' in answer.text
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "<script" not in answer.text
+        assert "style=" not in answer.text
+
+
+async def test_files_are_kept_for_ever_under_the_digest_of_their_content(pages: httpx2.AsyncClient) -> None:
+    found = re.search(r'href="(/static/[0-9a-f]{16}/portal\.css)"', (await pages.get("/courrier")).text)
+    assert found
+    answer = await pages.get(found.group(1))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in answer.headers["cache-control"]
+    for wrong in ("/static/0000000000000000/portal.css", "/static/x/..%2fpages.py", "/static//nothing.css"):
+        assert (await pages.get(wrong)).status_code == 404

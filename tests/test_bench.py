@@ -1,0 +1,47 @@
+"""Each measurement in its smallest form, so that bench/ stays runnable. No figure is asserted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from bench import arriving, declaring, life, lists, memory
+from bench.report import Figure, percentile
+from bench.stack import Stack, open_stack
+
+
+@pytest.fixture(scope="module")
+async def stack() -> AsyncIterator[Stack]:
+    async with open_stack() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        life.measure,
+        lambda stack: arriving.measure(stack, count=1),
+        lambda stack: declaring.measure(stack, count=20, rounds=1),
+        lambda stack: memory.measure(stack, count=5, warm=2),
+        lambda stack: lists.measure(stack, rows=100, times=2),
+    ],
+    ids=["life", "arriving", "declaring", "memory", "lists"],
+)
+async def test_a_measurement_runs(stack: Stack, measure: Callable[[Stack], Awaitable[list[Figure]]]) -> None:
+    figures = await measure(stack)
+    assert figures
+    assert all(figure.value >= 0 for figure in figures if "per 1,000" not in figure.name)
+
+
+def test_a_figure_says_whether_it_keeps_to_its_target() -> None:
+    assert Figure("ratio", 0.59, "", 0.6, "at least").verdict == "over"
+    assert Figure("ratio", 0.60, "", 0.6, "at least").verdict == "ok"
+    assert Figure("time", 301, "ms", 300).verdict == "over"
+    assert Figure("time", 301, "ms").verdict == ""
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    assert percentile([3, 1, 2], 0.5) == 2
+    assert percentile([3, 1, 2], 0.95) == 3
+    assert percentile([1], 0.5) == 1
