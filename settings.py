@@ -97,9 +97,7 @@ class Settings(BaseSettings):
     # --- post
     post_provider: PostProvider = PostProvider.local
     maileva_base_url: str = "https://api.maileva.com"
-    maileva_token_url: str = (
-        "https://connexion.maileva.com/auth/realms/services/protocol/openid-connect/token"  # noqa: S105
-    )
+    maileva_token_url: str = "https://connexion.maileva.com/auth/realms/services/protocol/openid-connect/token"  # noqa: S105
     maileva_client_id: str = ""
     maileva_client_secret: SecretStr = SecretStr("")
     maileva_username: str = ""

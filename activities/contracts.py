@@ -273,5 +273,6 @@ class Swept:
 
     started: int
     submissions_told: int
+    drafts_told: int
     deliveries_told: int
     stuck: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from uuid import uuid4
 
 from prometheus_client import Counter, Gauge
 from pydantic import TypeAdapter
@@ -16,6 +17,7 @@ from activities.contracts import (
     Completed,
     Completion,
     DeliveryFailed,
+    DraftSaved,
     StartAffiliation,
     Swept,
 )
@@ -61,6 +63,7 @@ class Sweeper:
         return Swept(
             started=await self._start(),
             submissions_told=await self._tell_submissions(),
+            drafts_told=await self._tell_drafts(),
             deliveries_told=await self._tell_deliveries(),
             stuck=await self._check(),
         )
@@ -94,6 +97,25 @@ class Sweeper:
                 log.error("a submission could not be told: %s", type(why).__name__, extra={"id": row["affiliation_id"]})
             except EngineAway:
                 break
+        return told
+
+    async def _tell_drafts(self) -> int:
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(enrolments.UNTOLD_DRAFTS, self._grace, BATCH)
+        told = 0
+        for row in rows:
+            saved = DraftSaved(Medium(row["saved_by"]))
+            try:
+                await self._engine.tell(
+                    str(row["affiliation_id"]), AffiliationWorkflow.save_draft, saved, f"draft/{uuid4()}"
+                )
+            except (NotRunning, Refusal):
+                pass  # it has ended: nobody is waiting for this any more
+            except EngineAway:
+                break
+            async with system(self._pool) as connection:
+                await connection.execute(enrolments.TOLD, row["affiliation_id"])
+            told += 1
         return told
 
     async def _tell_deliveries(self) -> int:

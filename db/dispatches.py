@@ -53,8 +53,6 @@ SELECT id, affiliation_id, company_id, kind, number, medium, contact_version, st
 FROM dispatch WHERE id = $1
 """
 
-BY_PROVIDER_REF = "SELECT id FROM dispatch WHERE provider_ref = $1 AND medium = $2"
-
 # What a provider says later; « rejeté » is its last word, whatever arrives afterwards.
 TELL = """
 UPDATE dispatch SET state = $2, reason = $3, told_at = $4

@@ -6,28 +6,34 @@ GET = """
 SELECT version, content_sealed, saved_at, submitted_at, channel, missing FROM enrolment WHERE affiliation_id = $1
 """
 
-# The first save makes the row; a later one only replaces the version it was made from.
+# The first save makes the row; a later one only replaces the version it was made from. The workflow hears of drafts at
+# most once in ten minutes: each is a sign of life, not each an event. Until it has heard, `told_at` is null.
 SAVE_FIRST = """
-INSERT INTO enrolment (affiliation_id, company_id, version, content_sealed, saved_at)
-SELECT id, company_id, 1, $2, now() FROM affiliation WHERE id = $1
+INSERT INTO enrolment (affiliation_id, company_id, version, content_sealed, saved_at, saved_by)
+SELECT id, company_id, 1, $2, now(), $3 FROM affiliation WHERE id = $1
 ON CONFLICT (affiliation_id) DO NOTHING
-RETURNING version, saved_at
+RETURNING version, saved_at, true AS tell
 """
 
 SAVE = """
-UPDATE enrolment SET version = version + 1, content_sealed = $3, saved_at = now()
+UPDATE enrolment SET version = version + 1, content_sealed = $3, saved_at = now(), saved_by = $4,
+       told_at = CASE WHEN told_at > now() - interval '10 minutes' THEN told_at END
 WHERE affiliation_id = $1 AND version = $2 AND submitted_at IS NULL
-RETURNING version, saved_at
+RETURNING version, saved_at, told_at IS NULL AS tell
 """
 
-# The workflow hears of drafts at most once in ten minutes: each is a sign of life, not each an event.
-CLAIM_TELLING = """
-UPDATE enrolment SET told_at = now()
-WHERE affiliation_id = $1 AND (told_at IS NULL OR told_at < now() - interval '10 minutes')
-RETURNING 1
-"""
+TOLD = "UPDATE enrolment SET told_at = now() WHERE affiliation_id = $1 AND told_at IS NULL"
 
-FORGET_TELLING = "UPDATE enrolment SET told_at = NULL WHERE affiliation_id = $1"
+# Its clock was moved: the next draft is news again, the former one is not.
+TELL_NEXT = "UPDATE enrolment SET told_at = '-infinity' WHERE affiliation_id = $1 AND told_at IS NOT NULL"
+
+UNTOLD_DRAFTS = """
+SELECT n.affiliation_id, n.saved_by
+FROM enrolment n JOIN affiliation a ON a.id = n.affiliation_id
+WHERE n.told_at IS NULL AND n.submitted_at IS NULL AND n.saved_at < now() - make_interval(secs => $1)
+  AND a.status IN ('preparing', 'sent', 'started')
+ORDER BY n.saved_at LIMIT $2
+"""
 
 SUBMIT = """
 INSERT INTO enrolment (affiliation_id, company_id, version, content_sealed, saved_at, submitted_at, channel, missing,

@@ -20,8 +20,6 @@ SELECT s.id, s.siret, s.name, s.postcode, s.city, s.closed_on, c.siren
 FROM establishment s JOIN company c ON c.id = s.company_id ORDER BY s.name, s.id
 """
 
-EMPLOYEE_ID = "SELECT id FROM employee WHERE company_id = $1 AND nir_index = $2"
-
 API_KEY = """
 SELECT id, scopes, company_ids FROM api_key
 WHERE secret_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
@@ -41,5 +39,3 @@ ADD_API_KEY = """
 INSERT INTO api_key (name, secret_hash, scopes, company_ids) VALUES ($1, $2, $3, $4)
 ON CONFLICT (secret_hash) DO UPDATE SET company_ids = excluded.company_ids, scopes = excluded.scopes RETURNING id
 """
-
-COUNT_COMPANIES = "SELECT count(*) FROM company"

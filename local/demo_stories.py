@@ -231,7 +231,7 @@ class _Life:
         if employee.status == Status.sent:
             version = (await self._kit.enrolments.current(employee)).version
             async with system(self._kit.system) as connection:  # a killed run may have kept it and told nobody
-                await connection.execute(enrolments.FORGET_TELLING, self._id)
+                await connection.execute(enrolments.TELL_NEXT, self._id)
             half = Draft(level=self._person.level, account_holder=self._name)
             await self._kit.enrolments.save(employee, SaveDraft(version=version, content=half))
         await self._until(lambda row: row["status"] == Status.started)

@@ -104,7 +104,7 @@ async def move_clock(affiliation_id: UUID, fields: Fields, use: Use) -> Response
     except dev_clock.ClockSlow:
         return await _affiliation_page(affiliation_id, use, 503, refusal=_SLOW)
     async with system(use.system) as connection:
-        await connection.execute(enrolments.FORGET_TELLING, affiliation_id)
+        await connection.execute(enrolments.TELL_NEXT, affiliation_id)
     return see_other(f"/dev/affiliations/{affiliation_id}?note={Note.moved if arrived else Note.ended}")
 
 

@@ -160,16 +160,17 @@ class EnrolmentService:
         async with employee_side(self._web, caller.affiliation_id) as connection:
             await self._lock_open(connection, caller)
             if request.version == 0:
-                saved = await connection.fetchrow(enrolments.SAVE_FIRST, caller.affiliation_id, content)
+                saved = await connection.fetchrow(enrolments.SAVE_FIRST, caller.affiliation_id, content, caller.medium)
             else:
-                saved = await connection.fetchrow(enrolments.SAVE, caller.affiliation_id, request.version, content)
+                saved = await connection.fetchrow(
+                    enrolments.SAVE, caller.affiliation_id, request.version, content, caller.medium
+                )
             if saved is None:
                 view = await self._view(connection, caller)
                 if view.submitted_at is not None:
                     raise AlreadySubmitted()
                 raise StaleDraft(view.model_dump(mode="json", include={"version", "saved_at", "content"}))
-            tell = await connection.fetchval(enrolments.CLAIM_TELLING, caller.affiliation_id)
-        if tell:
+        if saved["tell"]:
             await self._tell_draft(caller)
         return Saved(version=saved["version"], saved_at=saved["saved_at"])
 
@@ -315,10 +316,10 @@ class EnrolmentService:
                 str(caller.affiliation_id), AffiliationWorkflow.save_draft, saved, f"draft/{uuid4()}"
             )
         except (EngineAway, NotRunning, Refusal):
-            # The draft is kept; the next save tells it again.
-            log.warning("a draft could not be told", extra={"id": str(caller.affiliation_id)})
-            async with employee_side(self._web, caller.affiliation_id) as connection:
-                await connection.execute(enrolments.FORGET_TELLING, caller.affiliation_id)
+            log.warning("a draft waits for the sweep", extra={"id": str(caller.affiliation_id)})
+            return
+        async with employee_side(self._web, caller.affiliation_id) as connection:
+            await connection.execute(enrolments.TOLD, caller.affiliation_id)
 
     async def _tell_completion(self, affiliation_id: UUID, completed: Completed) -> None:
         try:

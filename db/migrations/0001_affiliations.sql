@@ -194,6 +194,7 @@ CREATE TABLE enrolment (
     version integer NOT NULL DEFAULT 0,
     content_sealed bytea,
     saved_at timestamptz,
+    saved_by text,            -- the medium of the link or code that the draft came by
     told_at timestamptz,      -- when the workflow was last told of a draft
     submitted_at timestamptz,
     channel text CHECK (channel IN ('online', 'paper')),
@@ -201,6 +202,7 @@ CREATE TABLE enrolment (
     recorded_by text
 );
 CREATE INDEX enrolment_submitted ON enrolment (submitted_at) WHERE submitted_at IS NOT NULL;
+CREATE INDEX enrolment_untold ON enrolment (saved_at) WHERE told_at IS NULL AND submitted_at IS NULL;
 
 CREATE TABLE coverage (
     id uuid PRIMARY KEY,
@@ -250,8 +252,6 @@ CREATE TABLE idempotency (
     company_id uuid,
     affiliation_id uuid,
     request_hash bytea NOT NULL,
-    status integer,
-    answer jsonb,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (caller, key)
 );
@@ -342,7 +342,10 @@ CREATE POLICY employee_side ON employee FOR SELECT TO hcr_web
     USING (id = (SELECT employee_id FROM affiliation WHERE affiliation.id = app_affiliation()));
 
 GRANT SELECT ON company, establishment, affiliation_event, dispatch TO hcr_web;
-GRANT SELECT, INSERT ON employee, affiliation, contact, coverage, dependant, affiliation_event TO hcr_web;
+GRANT SELECT, INSERT ON employee, contact, coverage, dependant, affiliation_event TO hcr_web;
+-- a declaration, not its read model: the status begins where it begins
+GRANT SELECT, INSERT (id, company_id, establishment_id, employee_id, former_id, language, hired_on, professional_status,
+    scheme, contract_kind, declared_by, policy, medium, asked_medium) ON affiliation TO hcr_web;
 GRANT UPDATE (last_name, birth_name, first_names, civility, search_name) ON employee TO hcr_web;
 -- FOR UPDATE needs a column to update; the read model itself stays the workflow's
 GRANT UPDATE (declared_by) ON affiliation TO hcr_web;

@@ -37,7 +37,7 @@ WEB = [
         "audit": ("ADD",),
         "dispatches": ("OF_AFFILIATION",),
         "enrolments": (
-            *("GET", "SAVE_FIRST", "SAVE", "CLAIM_TELLING", "FORGET_TELLING", "SUBMIT", "ADD_COVERAGE"),
+            *("GET", "SAVE_FIRST", "SAVE", "TOLD", "TELL_NEXT", "SUBMIT", "ADD_COVERAGE"),
             *("ADD_DEPENDANT", "COVERAGE"),
         ),
         "idempotency": ("CLAIM", "GET"),

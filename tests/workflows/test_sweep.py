@@ -55,6 +55,21 @@ async def test_an_open_affiliation_whose_workflow_was_terminated_shows_as_stuck(
     await world.run("UPDATE affiliation SET status = 'abandoned' WHERE id = $1", life.id)
 
 
+async def test_a_draft_that_the_workflow_never_heard_of_is_told(world: World) -> None:
+    life = await world.declare(await world.employer())
+    await life.until(Status.sent)
+    await world.run(
+        "INSERT INTO enrolment (affiliation_id, company_id, version, saved_at, saved_by)"
+        " SELECT id, company_id, 1, now() - interval '1 minute', 'email' FROM affiliation WHERE id = $1",
+        life.id,
+    )
+    await world.sweeper.sweep()
+    assert await life.status() is Status.started
+    version = (await life.row())["version"]
+    await world.sweeper.sweep()
+    assert (await life.row())["version"] == version, "told once"
+
+
 async def test_the_sweep_is_a_schedule_made_once(world: World) -> None:
     for _ in range(2):
         await ensure_sweep(world.client, world.config.temporal_task_queue)
