@@ -25,6 +25,7 @@ COPY gateways/ gateways/
 COPY db/ db/
 COPY messages/ messages/
 COPY services/ services/
+COPY web/ web/
 COPY api/ api/
 COPY portal/ portal/
 COPY worker.py composition.py settings.py observability.py ./

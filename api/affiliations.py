@@ -8,9 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BeforeValidator, Field
 
-from api.parts import Parts, parts
 from api.problems import describes
-from api.security import KeyCaller
 from domain.affiliation import Status
 from domain.media import Medium
 from services.affiliations import Filters
@@ -29,6 +27,8 @@ from services.problems import (
     RefusedByRules,
 )
 from services.views import AffiliationDetail, AffiliationPage, AffiliationSummary, EventView
+from web.callers import KeyCaller
+from web.parts import Parts, parts
 
 router = APIRouter(prefix="/affiliations", tags=["affiliations"])
 

@@ -11,11 +11,11 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from temporalio.client import Client
 
 from api import affiliations, enrolments, operations, problems, register, staff, webhooks
-from api.parts import open_parts
 from api.problems import MAX_BODY_BYTES, describe_problems
 from api.security import SecurityHeaders
 from portal import routes as portal
 from settings import Environment, Settings
+from web.parts import open_parts
 
 BASE = "/api/v1"
 

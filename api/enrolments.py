@@ -6,9 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from api.parts import Parts, parts
 from api.problems import describes
-from api.security import EMPLOYEE_COOKIE, Employee
 from services.enrolment_form import SaveDraft, Submission
 from services.enrolments import SESSION_HOURS, Access, Decline, EnrolmentView, Opened, Saved
 from services.problems import (
@@ -21,6 +19,8 @@ from services.problems import (
     WrongAccess,
 )
 from settings import Environment
+from web.callers import EMPLOYEE_COOKIE, Employee
+from web.parts import Parts, parts
 
 router = APIRouter(prefix="/enrolments", tags=["enrolments"])
 

@@ -11,11 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from temporalio.service import RPCError
 
-from api.parts import Parts, parts
 from api.problems import describes
 from api.security import not_public
 from db.pool import system
 from services.problems import NotFound
+from web.parts import Parts, parts
 
 TIMEOUT_SECONDS = 1.0
 

@@ -11,14 +11,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 
-from api.parts import Parts, parts
 from api.problems import describes
-from api.security import KeyCaller
 from db import register
 from db.pool import tenant
 from messages.forms import render_affiliation_form, render_pre_affiliation_form
 from services.callers import Scope
 from services.problems import NotAllowed, NotAuthenticated
+from web.callers import KeyCaller
+from web.parts import Parts, parts
 
 router = APIRouter(tags=["register"])
 

@@ -1,63 +1,10 @@
-"""Who is calling: API keys and employees' session cookies; and the headers of every answer (security.md H-03)."""
+"""What every answer carries (security.md H-03), and who may see operations."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import Annotated
-
-from fastapi import Depends, Request
-from fastapi.security import APIKeyCookie, HTTPBearer
-from fastapi.security.http import HTTPAuthorizationCredentials
+from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from api.parts import Parts, parts
-from db import register
-from db.pool import Pool, system
-from services.callers import Caller, EmployeeCaller
-from services.callers import Scope as KeyScope
-from services.problems import NotAuthenticated
-
-EMPLOYEE_COOKIE = "employee"
-
-_bearer = HTTPBearer(auto_error=False, description="API key, `hcr_…`")
-_cookie = APIKeyCookie(name=EMPLOYEE_COOKIE, auto_error=False, description="Employee's session")
-
-
-async def key_caller(
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    parts: Annotated[Parts, Depends(parts)],
-) -> Caller:
-    """The employer or member of staff behind the API key. Raises NotAuthenticated."""
-    caller = await find_key(parts.system, credentials.credentials) if credentials else None
-    if caller is None:
-        raise NotAuthenticated("Indiquez une clé d’accès valable dans l’en-tête Authorization.")
-    return caller
-
-
-async def employee_caller(
-    session: Annotated[str | None, Depends(_cookie)], parts: Annotated[Parts, Depends(parts)]
-) -> EmployeeCaller:
-    """The employee behind the session cookie. Raises NotAuthenticated."""
-    return await parts.enrolments.caller(session)
-
-
-async def find_key(pool: Pool, secret: str) -> Caller | None:
-    """The caller of an API key that is neither revoked nor expired."""
-    async with system(pool) as connection:
-        row = await connection.fetchrow(register.API_KEY, key_hash(secret))
-    if row is None:
-        return None
-    return Caller(str(row["id"]), tuple(row["company_ids"]), frozenset(KeyScope(scope) for scope in row["scopes"]))
-
-
-def key_hash(secret: str) -> bytes:
-    """What is stored of an API key: it has 256 random bits, so no slow hash is needed."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
-KeyCaller = Annotated[Caller, Depends(key_caller)]
-Employee = Annotated[EmployeeCaller, Depends(employee_caller)]
 
 
 def not_public(request: Request) -> bool:

@@ -8,9 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 
 from api.affiliations import Key
-from api.parts import Parts, parts
 from api.problems import describes
-from api.security import KeyCaller
 from services.declarations import DoubtResolution
 from services.enrolment_form import PaperReturn
 from services.enrolments import EnrolmentView
@@ -27,6 +25,8 @@ from services.problems import (
 )
 from services.staff import Desk
 from services.views import AffiliationSummary
+from web.callers import KeyCaller
+from web.parts import Parts, parts
 
 router = APIRouter(prefix="/staff", tags=["staff"])
 

@@ -9,11 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import Counter
 
-from api.parts import Parts, parts
 from api.problems import describes
 from gateways import maileva_events, sendgrid_events
 from gateways.outcomes import ProviderError
 from services.problems import EngineUnavailable, NotAllowed
+from web.parts import Parts, parts
 
 log = logging.getLogger(__name__)
 

@@ -242,9 +242,8 @@ class Stack:
     def _print_addresses(self, register: object | None, seconds: float) -> None:
         base = self._environment.get("PUBLIC_BASE_URL") or self._settings.public_base_url
         lines = {
-            "Portal": f"{base}/",
-            "API": f"{base}/api/v1",
             "Developer page": f"{base}/dev",
+            "API": f"{base}/api/v1",
             "OpenAPI": f"{base}/api/v1/openapi.json",
             "Temporal UI": self._environment.get("TEMPORAL_UI_URL") or self._settings.temporal_ui_url,
             "Temporal": self._environment.get("TEMPORAL_ADDRESS") or self._settings.temporal_address,

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from api.parts import Parts, parts
 from services.problems import NotAllowed
+from web.parts import Parts, parts
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _OWN = ("same-origin", "none")  # none: the person's own doing, no site's

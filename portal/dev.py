@@ -15,7 +15,6 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import HTMLResponse
 
 from activities.contracts import workflow_id
-from api.parts import Parts, parts
 from db import affiliations, enrolments, local_messages
 from db.pool import system
 from domain.affiliation import OPEN
@@ -28,6 +27,7 @@ from portal.pages import PAGE_POLICY, PageRoute, page, see_other
 from services.callers import Caller, Scope
 from services.problems import NotFound
 from services.views import AffiliationDetail, AffiliationSummary, summary
+from web.parts import Parts, parts
 
 router = APIRouter(prefix="/dev", route_class=PageRoute, dependencies=[SameSite], include_in_schema=False)
 

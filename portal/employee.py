@@ -7,8 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import ValidationError
 
-from api.parts import Parts, parts
-from api.security import EMPLOYEE_COOKIE, Employee
 from db import affiliations
 from db.pool import employee_side
 from domain.affiliation import DeclineReason, Status
@@ -19,6 +17,8 @@ from services.callers import EmployeeCaller
 from services.enrolments import SESSION_HOURS, Access, Decline
 from services.problems import NotAuthenticated, WrongAccess
 from settings import Environment
+from web.callers import EMPLOYEE_COOKIE, Employee
+from web.parts import Parts, parts
 
 router = APIRouter(route_class=PageRoute, dependencies=[SameSite], include_in_schema=False)
 

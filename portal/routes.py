@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.responses import RedirectResponse
 
 from portal import dev, employee, static
 
@@ -13,3 +14,8 @@ def include(app: FastAPI, development: bool) -> None:
     app.include_router(employee.router)
     if development:
         app.include_router(dev.router)
+    home = "/dev" if development else "/courrier"  # until the employers' pages are here
+
+    @app.get("/", include_in_schema=False)
+    async def entrance() -> RedirectResponse:
+        return RedirectResponse(home, status_code=303)

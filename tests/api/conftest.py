@@ -15,10 +15,10 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.security import key_hash
 from db import register
 from db.pool import system
 from domain.affiliation import Status
+from services.api_keys import key_hash
 from services.callers import Scope
 from tests.world import Employer, Life, World
 

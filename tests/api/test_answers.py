@@ -21,10 +21,11 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from api.parts import Parts
-from api.security import EMPLOYEE_COOKIE, HEADERS
+from api.security import HEADERS
 from observability import JsonFormatter
 from tests.api.conftest import BASE, Door, client, employee_of, link_token
+from web.callers import EMPLOYEE_COOKIE
+from web.parts import Parts
 
 LIST = f"{BASE}/affiliations"
 

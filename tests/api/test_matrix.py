@@ -15,14 +15,15 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from api.app import create_app
-from api.security import EMPLOYEE_COOKIE, key_hash
 from domain.affiliation import Status
 from gateways.encryption import token_hash
+from services.api_keys import key_hash
 from services.callers import Scope
 from settings import Environment
 from tests.api.conftest import BASE, client, employee_of, key_for
 from tests.api.matrix import DECLARATION, MATRIX, Caller, Route
 from tests.world import Employer, Life, World
+from web.callers import EMPLOYEE_COOKIE
 
 OF_ONE = [route for route in MATRIX if "{affiliation_id}" in route.path]
 

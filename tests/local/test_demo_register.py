@@ -12,7 +12,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from api.security import find_key
 from domain.affiliation import Attention, Closure, PauseReason, Status
 from domain.identifiers import Civility
 from domain.media import Medium
@@ -22,6 +21,7 @@ from local.demo_people import COMPANIES, PEOPLE, Story
 from local.demo_register import KEYS_FILE, load
 from local.errors import LocalError
 from local.processes import Child
+from services.api_keys import find_key
 from services.callers import Scope
 from settings import Environment, Settings
 from tests.world import World

@@ -1,0 +1,41 @@
+"""Who is calling, for both doors: API keys and employees' session cookies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import APIKeyCookie, HTTPBearer
+from fastapi.security.http import HTTPAuthorizationCredentials
+
+from services.api_keys import find_key
+from services.callers import Caller, EmployeeCaller
+from services.problems import NotAuthenticated
+from web.parts import Parts, parts
+
+EMPLOYEE_COOKIE = "employee"
+
+_bearer = HTTPBearer(auto_error=False, description="API key, `hcr_…`")
+_cookie = APIKeyCookie(name=EMPLOYEE_COOKIE, auto_error=False, description="Employee's session")
+
+
+async def key_caller(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    parts: Annotated[Parts, Depends(parts)],
+) -> Caller:
+    """The employer or member of staff behind the API key. Raises NotAuthenticated."""
+    caller = await find_key(parts.system, credentials.credentials) if credentials else None
+    if caller is None:
+        raise NotAuthenticated("Indiquez une clé d’accès valable dans l’en-tête Authorization.")
+    return caller
+
+
+async def employee_caller(
+    session: Annotated[str | None, Depends(_cookie)], parts: Annotated[Parts, Depends(parts)]
+) -> EmployeeCaller:
+    """The employee behind the session cookie. Raises NotAuthenticated."""
+    return await parts.enrolments.caller(session)
+
+
+KeyCaller = Annotated[Caller, Depends(key_caller)]
+Employee = Annotated[EmployeeCaller, Depends(employee_caller)]
