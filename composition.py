@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
 
 from activities.hand_over import Providers
@@ -13,14 +12,16 @@ from db.pool import Pool
 from gateways.encryption import FieldCipher
 from gateways.local_boxes import LocalBoxes, LocalMail, LocalPost, LocalSms
 from gateways.providers import mail_gateway, post_gateway, sms_gateway
-from settings import MailProvider, Settings
+from settings import MailProvider, Settings, SmsProvider
+from workflows.converter import DATA_CONVERTER
 
 
 def providers(pool: Pool, config: Settings) -> Providers:
     """The gateways that the settings choose."""
     boxes = LocalBoxes(pool)
     # Our own table answers at once and for good; a provider's search lags behind.
-    settling = 0.0 if config.mail_provider is MailProvider.local else config.mail_settling_seconds
+    all_local = config.mail_provider is MailProvider.local and config.sms_provider is SmsProvider.local
+    settling = 0.0 if all_local else config.mail_settling_seconds
     return Providers(
         mail=mail_gateway(config, LocalMail(boxes)),
         post=post_gateway(config, LocalPost(boxes)),
@@ -42,7 +43,7 @@ async def connect(config: Settings, runtime: Runtime | None = None, *, lazy: boo
     return await Client.connect(
         config.temporal_address,
         namespace=config.temporal_namespace,
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         runtime=runtime,
         lazy=lazy,
     )

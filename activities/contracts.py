@@ -2,6 +2,8 @@
 
 Ids, dates and codes only: whatever is here ends up in Temporal's histories, where nothing personal may go.
 
+Histories outlive versions: a field added later has a default.
+
 This module and those of `domain/` that it names do without `from __future__ import annotations`: inside the workflow
 sandbox pydantic could not resolve annotations that are text.
 """
@@ -273,6 +275,6 @@ class Swept:
 
     started: int
     submissions_told: int
-    drafts_told: int
     deliveries_told: int
     stuck: int
+    drafts_told: int = 0

@@ -184,7 +184,7 @@ class MessageDesk:
         link_hash = self._writer.link_hash(dispatch_id)
         async with system(self._pool) as connection:
             known = await connection.fetchrow(access.TOKEN_OF_DISPATCH, dispatch_id)
-        if known is None:
+        if known is None or (medium is Medium.post and known["selector"] is None):
             selector = secret_hash = None
             if medium is Medium.post:
                 selector, secret_hash = new_selector(), await hash_secret(self._writer.letter_secret(dispatch_id))
@@ -231,6 +231,7 @@ class MessageDesk:
             )
             if not last:
                 raise ApplicationError("another attempt has taken over", type="OutcomeUnknown")
+            await connection.execute(dispatches.SUPERSEDE_OLDER, claim["id"])
             await projection.write(
                 connection, UUID(order.affiliation_id), state, next_step(state, policy, at), event, at
             )

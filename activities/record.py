@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities import projection
 from activities.contracts import RECORD, RecordChange, Recorded
-from db import access, affiliations
+from db import access, affiliations, dispatches
 from db.pool import Pool, system
 from domain.affiliation import Status
 
@@ -31,6 +31,8 @@ class Recorder:
                 if completion is not None:
                     return Recorded(completion)
             await projection.write(connection, affiliation_id, change.state, change.next_step, change.event, at)
+            if change.state.closed and not change.state.waiting:
+                await connection.execute(dispatches.SUPERSEDE_ALL, affiliation_id)
             if change.revoked:
                 await connection.execute(access.REVOKE, affiliation_id, [medium.value for medium in change.revoked])
         return Recorded()

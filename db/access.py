@@ -5,7 +5,9 @@ from __future__ import annotations
 ADD_TOKEN = """
 INSERT INTO access_token (dispatch_id, company_id, affiliation_id, medium, token_hash, selector, secret_hash)
 SELECT $1, company_id, affiliation_id, medium, $2, $3, $4 FROM dispatch WHERE id = $1
-ON CONFLICT (dispatch_id) DO NOTHING
+ON CONFLICT (dispatch_id) DO UPDATE SET medium = excluded.medium,
+    selector = coalesce(access_token.selector, excluded.selector),
+    secret_hash = coalesce(access_token.secret_hash, excluded.secret_hash)
 """
 
 TOKEN_OF_DISPATCH = "SELECT selector FROM access_token WHERE dispatch_id = $1"

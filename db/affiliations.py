@@ -154,6 +154,7 @@ JOIN establishment s ON s.id = a.establishment_id
 JOIN company c ON c.id = a.company_id
 JOIN contact k ON k.affiliation_id = a.id AND k.version = 1
 WHERE a.version = 0 AND a.declared_at < now() - make_interval(secs => $1)
+  AND NOT EXISTS (SELECT FROM dispatch d WHERE d.affiliation_id = a.id) -- started, its provider keeps it waiting
 ORDER BY a.declared_at LIMIT $2
 """
 

@@ -13,9 +13,10 @@ CLAIM = """
 INSERT INTO dispatch (affiliation_id, company_id, kind, number, medium, contact_version, attempts)
 SELECT id, company_id, $2, $3, $4, $5, 1 FROM affiliation WHERE id = $1
 ON CONFLICT (affiliation_id, kind, number) DO UPDATE SET attempts = dispatch.attempts + 1,
-    medium = CASE WHEN dispatch.state = 'prepared' AND dispatch.calling_since IS NULL
+    state = CASE WHEN dispatch.state = 'superseded' THEN 'prepared' ELSE dispatch.state END,
+    medium = CASE WHEN dispatch.state IN ('prepared', 'superseded') AND dispatch.calling_since IS NULL
                   THEN excluded.medium ELSE dispatch.medium END,
-    contact_version = CASE WHEN dispatch.state = 'prepared' AND dispatch.calling_since IS NULL
+    contact_version = CASE WHEN dispatch.state IN ('prepared', 'superseded') AND dispatch.calling_since IS NULL
                            THEN excluded.contact_version ELSE dispatch.contact_version END
 RETURNING id, company_id, state, reason, provider_ref, attempts, calling_since, handed_over_at,
           extract(epoch FROM now() - calling_since)::float8 AS calling_seconds,
@@ -41,6 +42,18 @@ UPDATE dispatch SET state = CASE WHEN state IN ('prepared', 'unknown') THEN $2 E
        reason = CASE WHEN state IN ('prepared', 'unknown') THEN $3 ELSE reason END,
        provider_ref = coalesce($4, provider_ref), handed_over_at = coalesce(handed_over_at, $5), calling_since = NULL
 WHERE id = $1 AND attempts = $6 RETURNING 1
+"""
+
+# What was prepared, never called and overtaken by another message will not leave any more.
+SUPERSEDE_OLDER = """
+UPDATE dispatch older SET state = 'superseded' FROM dispatch this
+WHERE this.id = $1 AND older.affiliation_id = this.affiliation_id AND older.id < this.id
+  AND older.state = 'prepared' AND older.calling_since IS NULL
+"""
+
+SUPERSEDE_ALL = """
+UPDATE dispatch SET state = 'superseded'
+WHERE affiliation_id = $1 AND state = 'prepared' AND calling_since IS NULL
 """
 
 OF_AFFILIATION = """

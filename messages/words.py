@@ -40,6 +40,7 @@ MESSAGE_STATES = _words(
         "delivered": "Distribué",
         "rejected": "Rejeté",
         "unknown": "Inconnu",
+        "superseded": "Remplacé",
     }
 )
 

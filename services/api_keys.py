@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 
 from db import register
-from db.pool import Pool, system
+from db.pool import Pool, single
 from services.callers import Caller, Scope
 
 
 async def find_key(pool: Pool, secret: str) -> Caller | None:
     """The caller of an API key that is neither revoked nor expired."""
-    async with system(pool) as connection:
+    async with single(pool) as connection:
         row = await connection.fetchrow(register.API_KEY, key_hash(secret))
     if row is None:
         return None

@@ -85,7 +85,8 @@ class DeliveryService:
                 return (1 if new else 0), None
             if failed or event.kind is DeliveryKind.delivered:
                 state = "rejected" if failed else "delivered"
-                reason = (event.reason or event.kind.value) if failed else None
+                # in the ledger the kind, which has words; the provider's own code stays with its event
+                reason = event.kind.value if failed else None
                 await connection.execute(dispatches.TELL, dispatch_id, state, reason, event.occurred_at)
         return 1, (row["affiliation_id"], Medium(row["medium"]), row["contact_version"]) if failed else None
 

@@ -26,13 +26,14 @@ class NextStep(BaseModel):
 
 
 class MessageState(StrEnum):
-    """A message's own life: préparé, remis au prestataire, distribué, rejeté, inconnu."""
+    """A message's own life: préparé, remis au prestataire, distribué, rejeté, inconnu; remplacé: it never left."""
 
     prepared = "prepared"
     handed_over = "handed_over"
     delivered = "delivered"
     rejected = "rejected"
     unknown = "unknown"
+    superseded = "superseded"
 
 
 class DispatchView(BaseModel):

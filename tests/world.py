@@ -15,7 +15,6 @@ from uuid import UUID
 
 import asyncpg
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from activities.contracts import Progress, workflow_id
@@ -34,9 +33,10 @@ from services.affiliations import AffiliationService
 from services.callers import Caller, Scope
 from services.declarations import PreAffiliation
 from settings import Settings
-from worker import build_worker
+from worker import build_worker, watchful_runner
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations
+from workflows.converter import DATA_CONVERTER
 
 MARGIN = timedelta(minutes=1)
 _numbers = itertools.count(secrets.randbelow(10**5))
@@ -240,11 +240,11 @@ async def open_world(
     """A world with a worker of its own; `chosen` replaces the local boxes by other gateways."""
     config = config.model_copy(update={"temporal_task_queue": f"test-{uuid.uuid4()}", **worker_settings})
     client = Client(
-        **{**temporal.client.config(active_config=True), "data_converter": pydantic_data_converter}  # type: ignore[arg-type]
+        **{**temporal.client.config(active_config=True), "data_converter": DATA_CONVERTER}  # type: ignore[arg-type]
     )
     system_pool = await create_pool(config.database_url, "hcr_system", 5)
     web_pool = await create_pool(config.database_url, "hcr_web", 5)
-    worker = build_worker(client, system_pool, config, chosen or providers(system_pool, config))
+    worker = build_worker(client, system_pool, config, chosen or providers(system_pool, config), watchful_runner())
     async with worker:
         yield World(config, temporal, client, system_pool, web_pool)
     await system_pool.close()

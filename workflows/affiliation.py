@@ -6,6 +6,7 @@ refuse without a trace in history; provider callbacks come as signals. Every cha
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -127,6 +128,7 @@ class AffiliationWorkflow:
         await workflow.wait_condition(lambda: sending.done() or self._circumstances(message) != wanted_by)
         if not sending.done():
             sending.cancel()  # an attempt under way ends by itself; its number is never used again
+            sending.add_done_callback(_heard)
             return
         outcome = await sending
         if outcome.completion is not None:
@@ -359,6 +361,12 @@ class AffiliationWorkflow:
             by = f" by {step.medium}" if step.medium else ""
             lines.append(f"next: {step.kind}{by}, {step.at:%Y-%m-%d %H:%M} UTC")
         workflow.set_current_details("\n\n".join(lines))
+
+
+def _heard(sending: asyncio.Task[HandedOver]) -> None:
+    """Nobody waits for a message given up: take its end note, so that it is not reported as an error."""
+    if not sending.cancelled():
+        sending.exception()
 
 
 def _refused(refusal: Refusal) -> ApplicationError:

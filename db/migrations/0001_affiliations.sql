@@ -107,6 +107,8 @@ CREATE INDEX affiliation_by_date ON affiliation (company_id, status_at DESC, id 
 CREATE INDEX affiliation_not_started ON affiliation (declared_at) WHERE version = 0;
 CREATE INDEX affiliation_due ON affiliation (next_step_at) WHERE status IN ('preparing', 'sent', 'started');
 CREATE INDEX affiliation_to_check ON affiliation (checked_at NULLS FIRST) WHERE status IN ('preparing', 'sent', 'started');
+CREATE INDEX affiliation_waiting ON affiliation (status_at)
+    WHERE attention IS NOT NULL AND status IN ('preparing', 'sent', 'started');
 CREATE INDEX affiliation_stuck ON affiliation (stuck_since) WHERE stuck_since IS NOT NULL;
 CREATE INDEX ON affiliation (employee_id);
 CREATE INDEX ON affiliation (former_id) WHERE former_id IS NOT NULL;
@@ -148,7 +150,7 @@ CREATE TABLE dispatch (
     medium text NOT NULL CHECK (medium IN ('email', 'post', 'sms')),
     contact_version integer NOT NULL,
     state text NOT NULL DEFAULT 'prepared'
-        CHECK (state IN ('prepared', 'handed_over', 'delivered', 'rejected', 'unknown')),
+        CHECK (state IN ('prepared', 'handed_over', 'delivered', 'rejected', 'unknown', 'superseded')),
     reason text,
     provider_ref text,
     attempts integer NOT NULL DEFAULT 0,

@@ -1,0 +1,54 @@
+"""`python -m bench [--only NAME …] [--rows N]`: every figure with its target. Nothing is asserted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from bench import arriving, declaring, life, lists, memory, starting
+from bench.report import Figure, show, write
+from bench.stack import Stack, open_stack
+
+Measure = Callable[[Stack], Awaitable[list[Figure]]]
+
+
+def measurements(rows: int) -> dict[str, tuple[str, Measure]]:
+    """Each on a stack of its own; in the order of their weight."""
+    return {
+        "life": ("A whole life on Temporal", life.measure),
+        "arriving": ("From the employer's click to the mailbox, idle", arriving.measure),
+        "declaring": ("Declaring people, beside the bare floor", declaring.measure),
+        "memory": ("The worker's cache of open affiliations", memory.measure),
+        "starting": ("make run", lambda stack: starting.measure()),
+        "lists": (f"Lists, {rows:,} affiliations", lambda stack: lists.measure(stack, rows=rows)),
+    }
+
+
+async def run(only: list[str], rows: int) -> None:
+    began = datetime.now(UTC)
+    figures: list[Figure] = []
+    for name, (title, measure) in measurements(rows).items():
+        if not only or name in only:
+            async with open_stack() as stack:
+                measured = await measure(stack)
+            show(title, measured)
+            figures += measured
+    print(f"\nkept in {write(figures, began)}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--only", nargs="*", default=[], choices=list(measurements(0)), help="some measurements")
+    parser.add_argument("--rows", type=int, default=100_000, help="affiliations in the lists, up to 1,000,000")
+    chosen = parser.parse_args()
+    asyncio.run(run(chosen.only, chosen.rows))
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    os._exit(0)  # as worker.py: the interpreter's own exit can crash in the SDK's threads

@@ -1,0 +1,83 @@
+"""Records the corpus: `python -m tests.histories.record [path …]`.
+
+Only after a wanted change of the workflow's commands: what is replaced here no longer guards the lives that are
+under way. Where lives are under way, `workflow.patched` comes first and new histories are added beside the old ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from temporalio.client import WorkflowHistory
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+
+from composition import providers
+from db.migrate import migrate
+from db.pool import create_pool
+from local.database import APPLICATION, DATABASE, OWNER, grant_roles, prepare
+from local.postgres import PostgresServer
+from local.temporal import executable, extra_arguments
+from settings import Settings
+from tests.histories import corpus
+from tests.histories.gateways import told
+from tests.histories.paths import PATHS
+from tests.histories.scene import Scene
+from tests.world import open_world
+
+PASSWORDS = {"postgres": "superuser", OWNER: "owner", APPLICATION: "application"}
+
+
+async def record(wanted: list[str]) -> None:
+    """Live each path and keep its history."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with PostgresServer(Path(directory), passwords=PASSWORDS, durable=False) as postgres:
+            await prepare(postgres)
+            await migrate(postgres.url(OWNER, DATABASE))
+            await grant_roles(postgres)
+            await _record(postgres.url(APPLICATION, DATABASE), wanted)
+
+
+async def _record(database_url: str, wanted: list[str]) -> None:
+    keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(3)]
+    config = Settings(
+        database_url=database_url,
+        field_keys=f"1:{keys[0]}",
+        blind_index_key=keys[1],
+        link_key=keys[2],
+        mail_settling_seconds=0.0,
+        worker_graceful_shutdown_seconds=1.0,
+    )
+    pool = await create_pool(database_url, "hcr_system", 5)
+    async with (
+        await WorkflowEnvironment.start_time_skipping_v2(
+            ts_config=TimeSkippingConfig(enabled=False),
+            dev_server_existing_path=str(executable()),
+            dev_server_log_level="error",
+            dev_server_extra_args=extra_arguments(),
+        ) as temporal,
+        open_world(config, temporal, told(providers(pool, config))) as world,
+    ):
+        for path_name in wanted:
+            life = await PATHS[path_name](Scene(world))
+            await life.until_quiet()
+            history = await life.history()
+            corpus.save(path_name, history)
+            print(f"{path_name}: {len(history.events)} events")
+        handle = await world.client.start_workflow("Sweep", id="sweep", task_queue=world.config.temporal_task_queue)
+        await handle.result()
+        corpus.save("sweep", WorkflowHistory("sweep", (await handle.fetch_history()).events))
+    await pool.close()
+    corpus.COMMANDS.write_text(corpus.fingerprint(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR)
+    asyncio.run(record(sys.argv[1:] or list(PATHS)))
+    sys.stdout.flush()
+    os._exit(0)  # as worker.py: the interpreter's own exit can crash in the SDK's threads
