@@ -26,7 +26,7 @@ from temporalio.client import (
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
@@ -62,14 +62,12 @@ def watchful_runner() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=_WATCHFUL)
 
 
-class SharingRunner(SandboxedWorkflowRunner):
-    """Refuses unintended imports when the worker is built, then shares our workflow modules.
+class SharingRunner(UnsandboxedWorkflowRunner):
+    """Refuses unintended imports when the worker is built, then runs the one copy of our workflow code.
 
-    A copy of their code for each affiliation in the cache would take 70 MB per thousand (`make bench`).
+    A copy for each affiliation in the cache takes twice the memory (`make bench`); what it would refuse at run time,
+    the tests and the replays of recorded histories refuse before.
     """
-
-    def __init__(self) -> None:
-        super().__init__(restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows"))
 
     def prepare_workflow(self, defn: Any) -> None:
         watchful_runner().prepare_workflow(defn)
@@ -81,7 +79,7 @@ def build_worker(
     pool: Pool,
     config: Settings,
     chosen: Providers | None = None,
-    runner: SandboxedWorkflowRunner | None = None,
+    runner: WorkflowRunner | None = None,
 ) -> Worker:
     """The worker of all workflows and activities, on the settings' task queue.
 

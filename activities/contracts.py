@@ -71,7 +71,7 @@ class ActorKind(StrEnum):
     system = "system"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who did something, by id: an API key, a user; None for the employee and the system."""
 
@@ -103,7 +103,7 @@ class EventKind(StrEnum):
     doubt_resolved = "doubt_resolved"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """One line of the timeline; numbered by the state's version it came with. `details`: codes only."""
 
@@ -116,7 +116,7 @@ class Event:
 # --- activity inputs and outcomes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Completion:
     """A submission that is already in the database."""
 
@@ -124,7 +124,7 @@ class Completion:
     missing: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HandOver:
     """Hand one message over, exactly once for its business key, and record what became of it.
 
@@ -144,7 +144,7 @@ class Handling(StrEnum):
     completed_meanwhile = "completed_meanwhile"  # the form is in: nothing was sent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HandedOver:
     """`at`: when the provider answered, by the workflow's clock. `reason`: a code where it was refused."""
 
@@ -155,7 +155,7 @@ class HandedOver:
     completion: Completion | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RecordChange:
     """Write a change of state: read model, and a line of the timeline where there is one."""
 
@@ -167,7 +167,7 @@ class RecordChange:
     revoked: tuple[Medium, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """`completion` is set, and nothing was written, when an abandonment came after a submission."""
 
@@ -177,7 +177,7 @@ class Recorded:
 # --- workflow inputs and outcomes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StartAffiliation:
     """Frozen into the affiliation: its policy and how its employee can be reached."""
 
@@ -187,20 +187,20 @@ class StartAffiliation:
     medium: Medium | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ended:
     status: Status
     closure: Closure | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A request without other content than who asks: a reminder, a resumption."""
 
     actor: Actor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ContactCorrected:
     actor: Actor
     contact_version: int
@@ -208,42 +208,42 @@ class ContactCorrected:
     reachable: tuple[Medium, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DraftSaved:
     by: Medium
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Completed:
     actor: Actor
     completion: Completion
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Declined:
     by: Medium
     reason: DeclineReason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Withdrawn:
     actor: Actor
     closure: Closure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Paused:
     actor: Actor
     reason: PauseReason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DoubtResolved:
     actor: Actor
     verdict: Verdict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeliveryFailed:
     """A provider says, after having taken a message, that it did not arrive."""
 
@@ -252,7 +252,7 @@ class DeliveryFailed:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Where an affiliation stands and everything still to come, dated."""
 
@@ -269,7 +269,7 @@ class Progress:
 # --- the sweep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Swept:
     """What one round of the sweep found and did, in counts."""
 

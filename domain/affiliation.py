@@ -108,7 +108,7 @@ class Result(StrEnum):
     superseded = "superseded"  # no longer wanted: nothing was handed over
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message to hand over now: `(kind, number)` with the affiliation is its business key."""
 
@@ -119,7 +119,7 @@ class Message:
     rung: int = 0  # an automatic reminder's place in the policy's ladder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AffiliationState:
     """Everything the rules need to know of one affiliation. Holds no personal data: dates, codes and counts only.
 

@@ -17,7 +17,7 @@ from domain.working_time import add_days, next_working_day_opening, next_working
 MAX_STEPS = 60  # more than any policy can plan: a bound, not a rule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One thing to do at a moment (UTC): hand a message over, or abandon (`message` is None)."""
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import time, timedelta
+from functools import lru_cache
 
 from domain.media import Medium
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reminder:
     """One automatic reminder, `after_days` civil days after the clock's start, by the current medium unless said."""
 
@@ -14,7 +15,7 @@ class Reminder:
     by: Medium | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Values with the defaults of product.md. Days are civil days in Europe/Paris.
 
@@ -43,3 +44,9 @@ class Policy:
 
 
 DEFAULT_POLICY = Policy()
+
+
+@lru_cache(maxsize=64)
+def shared(policy: Policy) -> Policy:
+    """The one object for all equal policies: thousands of open affiliations hold the same few."""
+    return policy

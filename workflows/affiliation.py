@@ -62,6 +62,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.media import Medium
     from domain.plan import Step, calendar, next_step
+    from domain.policy import shared
 
 
 @workflow.defn(name="Affiliation", failure_exception_types=[Refusal])
@@ -71,7 +72,7 @@ class AffiliationWorkflow:
     @workflow.init
     def __init__(self, start: StartAffiliation) -> None:
         self.id = start.affiliation_id
-        self.policy = start.policy
+        self.policy = shared(start.policy)
         self.state = declared(workflow.now(), start.reachable, start.medium)
         self.shown = (self.state.status, self.state.medium)  # as the search attributes say it
 
