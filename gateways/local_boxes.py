@@ -1,6 +1,7 @@
 """The embedded default's mailbox, phone and letter box: real gateways whose provider is a table of ours.
 
-A message is put in once for its dispatch, however often it is handed over; `/dev` shows what is in there.
+A message is put in once for its dispatch, however often it is handed over; `/dev` shows what is in there. Two domains
+are refused, as a provider would: `@inconnu.example.fr` (no such address) and `@compte-refuse.example.fr` (our account).
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ from db import local_messages
 from db.pool import Pool, system
 from gateways.delivery import DeliveryKind
 from gateways.mail import Email
-from gateways.outcomes import Accepted
+from gateways.outcomes import Accepted, RefusalReason, Refused
 from gateways.post import Letter
 from gateways.sms import Sms
+
+REFUSED_DOMAINS = {
+    "inconnu.example.fr": Refused(RefusalReason.bad_address, 400),
+    "compte-refuse.example.fr": Refused(RefusalReason.not_authorised, 403),
+}
 
 
 class LocalBoxes:
@@ -54,6 +60,9 @@ class LocalMail:
         self._boxes = boxes
 
     async def send(self, email: Email) -> Accepted:
+        refused = REFUSED_DOMAINS.get(email.to.rpartition("@")[2])
+        if refused is not None:
+            raise Refused(refused.reason, refused.status)
         return await self._boxes.put(
             email.dispatch_id,
             "email",

@@ -78,6 +78,7 @@ class Story(StrEnum):
     paused = "paused"
     withdrawn = "withdrawn"
     sent = "sent"  # by the medium that the person has
+    refused = "refused"  # the provider refuses our account: nothing has left, staff must look
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class Person:
 
     @property
     def email(self) -> str | None:
-        return f"{self.slug}@example.fr" if self.by_email else None
+        domain = "compte-refuse.example.fr" if self.story is Story.refused else "example.fr"
+        return f"{self.slug}@{domain}" if self.by_email else None
 
 
 # The longest ways first: they are walked side by side.
@@ -360,5 +362,19 @@ PEOPLE = (
         ("5 rue des Trois-Pignons", "75019", "Paris"),
         hired_days_ago=0,
         language="pt",
+    ),
+    Person(
+        "nadia.belkacem-roux",
+        Story.refused,
+        BRASSERIE,
+        0,
+        "MME",
+        "Nadia",
+        "Belkacem-Roux",
+        date(1996, 10, 4),
+        "69",
+        ("8 quai des Bateliers", "69005", "Lyon"),
+        hired_days_ago=0,
+        contract_kind="seasonal",
     ),
 )

@@ -24,7 +24,7 @@ from activities.contracts import Progress, workflow_id
 from activities.sweep import Sweeper
 from activities.writing import Writer
 from composition import cipher, connect, providers
-from db import affiliations, audit, dispatches, enrolments, local_messages
+from db import affiliations, audit, dispatches, local_messages
 from db.pool import Pool, create_pool, system
 from domain.affiliation import Attention, PauseReason, Status
 from domain.identifiers import Civility
@@ -181,6 +181,7 @@ class _Life:
             Story.paused: self._paused,
             Story.withdrawn: self._withdrawn,
             Story.sent: self._nothing_more,
+            Story.refused: self._nothing_more,
         }
         await steps[self._person.story]()
         async with system(self._kit.system) as connection:
@@ -230,8 +231,6 @@ class _Life:
         employee = await self._employee()
         if employee.status == Status.sent:
             version = (await self._kit.enrolments.current(employee)).version
-            async with system(self._kit.system) as connection:  # a killed run may have kept it and told nobody
-                await connection.execute(enrolments.TELL_NEXT, self._id)
             half = Draft(level=self._person.level, account_holder=self._name)
             await self._kit.enrolments.save(employee, SaveDraft(version=version, content=half))
         await self._until(lambda row: row["status"] == Status.started)
@@ -324,9 +323,12 @@ class _Life:
         return next((row for row in rows if row["kind"] == kind and row["handed_over_at"] is not None), None)
 
     async def _until_sent(self) -> None:
-        """Until the workflow itself knows that the invitation left: the ledger does an instant before it."""
+        """Until the workflow itself knows that the invitation left, or cannot: the ledger does an instant before it."""
         async with asyncio.timeout(STEP_SECONDS):
-            while (await self._progress()).status is Status.preparing:  # noqa: ASYNC110 (the worker changes it)
+            while True:
+                progress = await self._progress()
+                if progress.status is not Status.preparing or progress.attention is not None:
+                    return
                 await asyncio.sleep(0.03)
 
     async def _progress(self) -> Progress:

@@ -291,3 +291,8 @@ async def test_files_are_kept_for_ever_under_the_digest_of_their_content(pages: 
     assert "immutable" in answer.headers["cache-control"]
     for wrong in ("/static/0000000000000000/portal.css", "/static/x/..%2fpages.py", "/static//nothing.css"):
         assert (await pages.get(wrong)).status_code == 404
+
+
+async def test_the_entrance_leads_somewhere_whatever_host_is_sent(pages: httpx2.AsyncClient) -> None:
+    answer = await pages.get("/", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dev")
