@@ -24,7 +24,7 @@ from activities.contracts import (
 from db import affiliations, dispatches, enrolments
 from db.pool import Pool, system
 from domain.affiliation import Channel, Refusal
-from domain.media import Medium
+from domain.media import Medium, reachable_media
 from domain.policy import Policy
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations, EngineAway, NotRunning
@@ -40,15 +40,6 @@ STARTED = Counter("hcr_sweep_started_total", "Affiliations whose workflow the sw
 STUCK = Gauge("hcr_affiliations_stuck", "Open affiliations that no running workflow moves")
 
 _POLICY = TypeAdapter(Policy)
-
-
-def reachable_media(has_email: bool, has_phone: bool) -> tuple[Medium, ...]:
-    """The media with an address; the postal one is always given."""
-    media = [Medium.email] if has_email else []
-    media.append(Medium.post)
-    if has_phone:
-        media.append(Medium.sms)
-    return tuple(media)
 
 
 class Sweeper:

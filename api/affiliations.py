@@ -11,9 +11,9 @@ from pydantic import BeforeValidator, Field
 from api.problems import describes
 from domain.affiliation import Status
 from domain.media import Medium
-from services.affiliations import Filters
 from services.declarations import CorrectedContact, Pause, PreAffiliation, Withdrawal
 from services.fields import Day, Form, NamePart, Siren, Siret, empty_is_none
+from services.follow_up import Filters
 from services.idempotency import once
 from services.problems import (
     AlreadyOpen,
@@ -98,19 +98,19 @@ async def follow_up(
         needs_action=asked.needs_action,
         newest_first=asked.sort == "-date",
     )
-    return await use.affiliations.page(caller, filters, asked.limit, asked.cursor)
+    return await use.affiliations.follow_up.page(caller, filters, asked.limit, asked.cursor)
 
 
 @router.get("/{affiliation_id}", responses=_READING)
 async def detail(affiliation_id: UUID, caller: KeyCaller, use: Use) -> AffiliationDetail:
     """One affiliation: what happened, what comes next and when."""
-    return await use.affiliations.detail(caller, affiliation_id)
+    return await use.affiliations.follow_up.detail(caller, affiliation_id)
 
 
 @router.get("/{affiliation_id}/events", responses=_READING)
 async def events(affiliation_id: UUID, caller: KeyCaller, use: Use) -> list[EventView]:
     """The timeline, oldest first."""
-    return await use.affiliations.events(caller, affiliation_id)
+    return await use.affiliations.follow_up.events(caller, affiliation_id)
 
 
 @router.get(
@@ -120,7 +120,7 @@ async def events(affiliation_id: UUID, caller: KeyCaller, use: Use) -> list[Even
 )
 async def form(affiliation_id: UUID, caller: KeyCaller, use: Use) -> Response:
     """The pre-filled paper form (BIA)."""
-    pdf = await use.affiliations.form_pdf(caller, affiliation_id)
+    pdf = await use.affiliations.follow_up.form_pdf(caller, affiliation_id)
     return Response(
         pdf,
         media_type="application/pdf",

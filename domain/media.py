@@ -33,3 +33,12 @@ class Language(StrEnum):
     pt = "pt"
     es = "es"
     ar = "ar"
+
+
+def reachable_media(has_email: bool, has_phone: bool) -> tuple[Medium, ...]:
+    """The media with an address; the postal one is always given."""
+    media = [Medium.email] if has_email else []
+    media.append(Medium.post)
+    if has_phone:
+        media.append(Medium.sms)
+    return tuple(media)

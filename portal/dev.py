@@ -121,7 +121,7 @@ async def _affiliation_page(
     affiliation_id: UUID, use: Parts, status: int = 200, note: Note | None = None, refusal: str = ""
 ) -> Response:
     detail = await _detail(affiliation_id, use)
-    events = await use.affiliations.events(await _caller(affiliation_id, use), affiliation_id)
+    events = await use.affiliations.follow_up.events(await _caller(affiliation_id, use), affiliation_id)
     async with system(use.system) as connection:
         rows = await connection.fetch(local_messages.LATEST, affiliation_id, LISTED)
     workflow = workflow_id(str(affiliation_id))
@@ -151,7 +151,7 @@ async def _clock(workflow: str, use: Parts) -> datetime | None:
 
 
 async def _detail(affiliation_id: UUID, use: Parts) -> AffiliationDetail:
-    return await use.affiliations.detail(await _caller(affiliation_id, use), affiliation_id)
+    return await use.affiliations.follow_up.detail(await _caller(affiliation_id, use), affiliation_id)
 
 
 async def _caller(affiliation_id: UUID, use: Parts) -> Caller:

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
 import logging
-import unicodedata
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-from pydantic import AwareDatetime, TypeAdapter
+from pydantic import TypeAdapter
 
-from activities.contracts import Asked, ContactCorrected, Paused, Progress, StartAffiliation, Withdrawn
-from activities.sweep import reachable_media
+from activities.contracts import Asked, ContactCorrected, Paused, StartAffiliation, Withdrawn
 from activities.writing import Writer, recipient
-from db import affiliations, dispatches, register
+from db import affiliations, register
 from db.pool import Connection, Pool, tenant
 from domain.addresses import envelope_lines, parse_address
 from domain.affiliation import Refusal, Refused, Status, first_medium
 from domain.identifiers import SIRET_EXAMPLE, InvalidValue
-from domain.media import Medium
+from domain.media import Medium, reachable_media
+from domain.names import search_form
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.working_time import french_moment
 from gateways.encryption import FieldCipher
-from messages.forms import render_affiliation_form
 from services import idempotency
 from services.callers import Caller, Scope
 from services.declarations import Address, CorrectedContact, Pause, PreAffiliation, Withdrawal
+from services.follow_up import FollowUpService, affiliation_row
 from services.idempotency import Once
 from services.problems import (
     AlreadyOpen,
@@ -42,13 +37,8 @@ from services.problems import (
 )
 from services.views import (
     AffiliationDetail,
-    AffiliationPage,
     AffiliationSummary,
-    EventView,
     NextStep,
-    Source,
-    dispatch_views,
-    step_view,
     summary,
 )
 from workflows.affiliation import AffiliationWorkflow
@@ -57,22 +47,6 @@ from workflows.client import Affiliations, EngineAway, NotRunning
 log = logging.getLogger(__name__)
 
 _POLICY = TypeAdapter(Policy)
-_CURSOR = TypeAdapter(tuple[AwareDatetime, UUID])
-
-
-@dataclass(frozen=True)
-class Filters:
-    """« Suivi des affiliations »: every filter is optional."""
-
-    siren: str | None = None
-    siret: str | None = None
-    statuses: tuple[Status, ...] = ()
-    medium: Medium | None = None
-    q: str | None = None
-    sent_from: date | None = None
-    sent_to: date | None = None
-    needs_action: bool | None = None
-    newest_first: bool = True
 
 
 class AffiliationService:
@@ -87,7 +61,7 @@ class AffiliationService:
         self._web = web
         self._engine = engine
         self._cipher = cipher
-        self._writer = writer
+        self.follow_up = FollowUpService(web, engine, writer)
         self._policy = policy
 
     # --- declaring
@@ -110,7 +84,7 @@ class AffiliationService:
                 place = await _establishment(connection, request.siret, request.hired_on)
                 await self._write(connection, caller, request, place)
                 await self._claim(connection, caller, once, place["company_id"], place["affiliation_id"])
-                row = await _row(connection, place["affiliation_id"])
+                row = await affiliation_row(connection, place["affiliation_id"])
         except (asyncpg.UniqueViolationError, _ClaimedMeanwhile) as conflict:
             repeated = await self._repeated_meanwhile(caller, once)
             if repeated is not None:
@@ -154,7 +128,7 @@ class AffiliationService:
                     first_medium(media, asked),
                 )
                 await self._claim(connection, caller, once, former["company_id"], new_id)
-                row = await _row(connection, new_id)
+                row = await affiliation_row(connection, new_id)
         except (asyncpg.UniqueViolationError, _ClaimedMeanwhile):
             repeated = await self._repeated_meanwhile(caller, once)
             if repeated is not None:
@@ -234,7 +208,7 @@ class AffiliationService:
         known = await idempotency.known(connection, caller, once)
         if known is None:
             return None
-        row = await _row(connection, known["affiliation_id"])
+        row = await affiliation_row(connection, known["affiliation_id"])
         return AffiliationSummary(**summary(row)) if row["version"] else self._just_declared(row)
 
     async def _repeated_meanwhile(self, caller: Caller, once: Once | None) -> AffiliationSummary | None:
@@ -250,100 +224,6 @@ class AffiliationService:
         """Raises _ClaimedMeanwhile, which takes back what this transaction wrote."""
         if once is not None and not await idempotency.claim(connection, caller, once, company_id, affiliation_id):
             raise _ClaimedMeanwhile
-
-    # --- reading
-
-    async def page(self, caller: Caller, filters: Filters, limit: int, cursor: str | None) -> AffiliationPage:
-        """« Suivi des affiliations ». `cursor` comes from the page before. Raises NotAllowed, InvalidFields."""
-        caller.need(Scope.read)
-        after = _decode_cursor(cursor)
-        arguments = (
-            filters.siren,
-            filters.siret,
-            list(filters.statuses) or None,
-            filters.medium,
-            _like_escaped(search_form(filters.q)) if filters.q else None,
-            filters.sent_from,
-            filters.sent_to,
-            filters.needs_action,
-        )
-        query = affiliations.LIST_NEWEST if filters.newest_first else affiliations.LIST_OLDEST
-        async with tenant(self._web, caller.companies) as connection:
-            rows = await connection.fetch(query, *arguments, *after, limit + 1)
-            total = await connection.fetchval(affiliations.COUNT, *arguments)
-        last = rows[limit - 1] if len(rows) > limit else None
-        return AffiliationPage(
-            items=[AffiliationSummary(**summary(row)) for row in rows[:limit]],
-            next_cursor=_encode_cursor(last["status_at"], last["id"]) if last else None,
-            total=total,
-        )
-
-    async def detail(self, caller: Caller, affiliation_id: UUID) -> AffiliationDetail:
-        """One affiliation with its calendar: from the workflow, or from the read model when nobody answers in a second.
-
-        Raises NotAllowed, NotFound.
-        """
-        caller.need(Scope.read)
-        async with tenant(self._web, caller.companies) as connection:
-            row = await _row(connection, affiliation_id)
-            messages = dispatch_views(await connection.fetch(dispatches.OF_AFFILIATION, affiliation_id))
-        fields = summary(row)
-        progress = await self._progress(affiliation_id)
-        if progress is None:
-            known = fields["next_step"]
-            return AffiliationDetail(
-                **fields,
-                calendar=[known] if known else [],
-                reminder_allowed_from=None,
-                dispatches=messages,
-                source=Source.read_model,
-            )
-        fields.update(
-            status=progress.status,
-            medium=progress.medium,
-            attention=progress.attention,
-            pause=progress.pause,
-            next_step=step_view(progress.next_step),
-        )
-        return AffiliationDetail(
-            **fields,
-            calendar=[view for step in progress.calendar if (view := step_view(step))],
-            reminder_allowed_from=progress.reminder_allowed_from,
-            dispatches=messages,
-            source=Source.workflow,
-        )
-
-    async def _progress(self, affiliation_id: UUID) -> Progress | None:
-        try:
-            return await self._engine.progress(str(affiliation_id))
-        except (NotRunning, EngineAway):
-            return None
-
-    async def events(self, caller: Caller, affiliation_id: UUID) -> list[EventView]:
-        """The timeline, oldest first. Raises NotAllowed, NotFound."""
-        caller.need(Scope.read)
-        async with tenant(self._web, caller.companies) as connection:
-            await _row(connection, affiliation_id)
-            rows = await connection.fetch(affiliations.EVENTS, affiliation_id)
-        return [
-            EventView(
-                number=row["number"],
-                kind=row["kind"],
-                at=row["at"],
-                actor=row["actor_kind"],
-                details=row["details"],
-            )
-            for row in rows
-        ]
-
-    async def form_pdf(self, caller: Caller, affiliation_id: UUID) -> bytes:
-        """The pre-filled paper form (BIA), without link or code. Raises NotAllowed, NotFound."""
-        caller.need(Scope.read)
-        async with tenant(self._web, caller.companies) as connection:
-            person = await affiliations.person(connection, affiliation_id)
-            if person is None:
-                raise NotFound()
-        return await asyncio.to_thread(render_affiliation_form, self._writer.form(person))
 
     # --- asking the workflow
 
@@ -391,7 +271,7 @@ class AffiliationService:
                 version = await affiliations.add_contact(connection, affiliation_id, corrected)
         if not changed:
             if repeated:  # the same call, already carried out
-                return await self.detail(caller, affiliation_id)
+                return await self.follow_up.detail(caller, affiliation_id)
             raise RefusedByRules("nothing_changed", "Ces coordonnées sont déjà celles du dossier.")
         told = ContactCorrected(
             caller.actor,
@@ -409,7 +289,7 @@ class AffiliationService:
         """One update, under the caller's key so that repeating it has no second effect."""
         caller.need(Scope.write)
         async with tenant(self._web, caller.companies) as connection:
-            row = await _row(connection, affiliation_id)
+            row = await affiliation_row(connection, affiliation_id)
             if once is not None and not await idempotency.claim(
                 connection, caller, once, row["company_id"], affiliation_id
             ):
@@ -425,16 +305,7 @@ class AffiliationService:
             raise (refused(Refusal(Refused.closed)) if row["version"] else EngineUnavailable()) from None
         except EngineAway:
             raise EngineUnavailable() from None
-        return await self.detail(caller, affiliation_id)
-
-
-_SPELT_OUT = str.maketrans({"œ": "oe", "æ": "ae", "’": "'", "-": " "})
-
-
-def search_form(text: str) -> str:
-    """Lower case, without accents, ligatures or hyphens, single spaces: how names are searched."""
-    decomposed = unicodedata.normalize("NFD", text.casefold().translate(_SPELT_OUT))
-    return " ".join("".join(mark for mark in decomposed if unicodedata.category(mark) != "Mn").split())
+        return await self.follow_up.detail(caller, affiliation_id)
 
 
 _REFUSED = {
@@ -505,13 +376,6 @@ async def _establishment(connection: Connection, siret: str, hired_on: date) -> 
     return place
 
 
-async def _row(connection: Connection, affiliation_id: UUID) -> asyncpg.Record:
-    row = await connection.fetchrow(affiliations.GET, affiliation_id)
-    if row is None:
-        raise NotFound()
-    return row
-
-
 def _merged(current: asyncpg.Record, request: CorrectedContact) -> affiliations.NewContact:
     given = request.model_fields_set
     address = request.address
@@ -536,22 +400,3 @@ def _changed(current: asyncpg.Record, corrected: affiliations.NewContact) -> tup
     if corrected.phone != current["phone"]:
         changed.append(Medium.sms)
     return tuple(changed)
-
-
-def _like_escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _encode_cursor(at: datetime, row_id: UUID) -> str:
-    return base64.urlsafe_b64encode(json.dumps([at.isoformat(), str(row_id)]).encode()).decode()
-
-
-def _decode_cursor(cursor: str | None) -> tuple[datetime | None, UUID | None]:
-    if cursor is None:
-        return None, None
-    try:
-        at, row_id = _CURSOR.validate_json(base64.urlsafe_b64decode(cursor.encode()))
-        return at.astimezone(UTC), row_id
-    except (ValueError, OverflowError):
-        message = "Ce repère de page n’est pas valable. Reprenez la liste depuis le début."
-        raise InvalidFields([FieldError("cursor", "cursor.invalid", message)]) from None

@@ -51,7 +51,7 @@ async def _an_outage(mailing: World, sendgrid: SendGridStandin, hours: int) -> N
     await until(tried)
     await through(life, timedelta(hours=hours))
 
-    shown = await mailing.affiliations.detail(life.employer.caller, life.id)
+    shown = await mailing.affiliations.follow_up.detail(life.employer.caller, life.id)
     (waiting,) = shown.dispatches
     assert (shown.status, shown.attention) == (Status.preparing, None)
     assert shown.next_step is not None

@@ -59,6 +59,7 @@ async def reminded(life: Life) -> None:
     await sent(life)
     await life.tell(Workflow.remind, Asked(EMPLOYER))
     await life.until_messages(2)
+    await life.until_quiet()
 
 
 async def paused(life: Life) -> None:
@@ -301,6 +302,7 @@ async def test_a_corrected_address_bypasses_the_24_hours_and_restarts_the_clock(
         life.employer.caller, life.id, CorrectedContact(email=f"neuf{uuid.uuid4().hex[:8]}@exemple.fr")
     )
     await life.until_messages(3)
+    await life.until_quiet()
     progress = await life.tell(Workflow.remind, Asked(EMPLOYER))
     assert progress.reminder_allowed_from is not None
     first = next(step for step in (await life.progress()).calendar if step.kind == "reminder")
