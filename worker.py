@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 from datetime import timedelta
-from typing import Any
 
 from prometheus_client import start_http_server
 from temporalio.api.enums.v1 import IndexedValueType
@@ -26,9 +25,7 @@ from temporalio.client import (
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
-from temporalio.workflow import SandboxImportNotificationPolicy
+from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.contracts import SEARCH_ATTRIBUTES, SWEEP_EVERY
 from activities.hand_over import MessageDesk, Providers
@@ -41,37 +38,13 @@ from observability import set_up_logging
 from settings import Settings, settings
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations
+from workflows.runners import LettingGo, SharingRunner
 from workflows.sweep import SweepWorkflow
 
 log = logging.getLogger(__name__)
 
 CONNECT_PAUSE_SECONDS = 1.0
 SWEEP_ID = "sweep"
-
-
-_WATCHFUL = SandboxRestrictions.default.with_import_notification_policy(
-    SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
-)
-
-
-def watchful_runner() -> SandboxedWorkflowRunner:
-    """The whole sandbox: refuses what a workflow module drags in without meaning to, and every look at the world.
-
-    Tests and replays run in it.
-    """
-    return SandboxedWorkflowRunner(restrictions=_WATCHFUL)
-
-
-class SharingRunner(UnsandboxedWorkflowRunner):
-    """Refuses unintended imports when the worker is built, then runs the one copy of our workflow code.
-
-    A copy for each affiliation in the cache takes twice the memory (`make bench`); what it would refuse at run time,
-    the tests and the replays of recorded histories refuse before.
-    """
-
-    def prepare_workflow(self, defn: Any) -> None:
-        watchful_runner().prepare_workflow(defn)
-        super().prepare_workflow(defn)
 
 
 def build_worker(
@@ -101,6 +74,7 @@ def build_worker(
         workflows=[AffiliationWorkflow, SweepWorkflow],
         activities=[desk.hand_over, Recorder(pool).record, Sweeper(pool, engine).sweep],
         workflow_runner=runner or SharingRunner(),
+        interceptors=[LettingGo()],
         max_cached_workflows=config.worker_max_cached_workflows,
         max_concurrent_activities=config.worker_max_concurrent_activities,
         max_concurrent_workflow_tasks=config.worker_max_concurrent_workflow_tasks,

@@ -33,10 +33,11 @@ from services.affiliations import AffiliationService
 from services.callers import Caller, Scope
 from services.declarations import PreAffiliation
 from settings import Settings
-from worker import build_worker, watchful_runner
+from worker import build_worker
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations
 from workflows.converter import DATA_CONVERTER
+from workflows.runners import watchful_runner
 
 MARGIN = timedelta(minutes=1)
 _numbers = itertools.count(secrets.randbelow(10**5))

@@ -12,9 +12,9 @@ from temporalio.workflow import NondeterminismError
 from tests.histories import corpus
 from tests.histories.mutants import ShowsBeforeItRecords, WaitsFirst
 from tests.histories.paths import PATHS
-from worker import watchful_runner
 from workflows.affiliation import AffiliationWorkflow
 from workflows.converter import DATA_CONVERTER
+from workflows.runners import watchful_runner
 from workflows.sweep import SweepWorkflow
 
 # what nothing in Temporal may look like: an e-mail, a telephone, a NIR, an IBAN, a link

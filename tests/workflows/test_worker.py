@@ -30,8 +30,9 @@ from services.declarations import PreAffiliation
 from settings import ROOT
 from tests.standins.sendgrid import SendGridStandin
 from tests.world import Life, World
-from worker import SWEEP_ID, build_worker, ensure_search_attributes, watchful_runner
+from worker import SWEEP_ID, build_worker, ensure_search_attributes
 from workflows.client import Affiliations
+from workflows.runners import SharingRunner
 
 WAIT_SECONDS = 20
 
@@ -137,7 +138,7 @@ def _build(world: World, directory: Path, more: str) -> None:
     name = f"written_{secrets.token_hex(4)}"
     (directory / f"{name}.py").write_text(WORKFLOW.format(more=more, name=name))
     module = __import__(name)
-    Worker(world.client, task_queue=name, workflows=[module.Written], workflow_runner=watchful_runner())
+    Worker(world.client, task_queue=name, workflows=[module.Written], workflow_runner=SharingRunner())
 
 
 def _deployment(world: World, **settings: str) -> WorkerDeploymentConfig | None:
