@@ -93,6 +93,7 @@ class EventKind(StrEnum):
     message_uncertain = "message_uncertain"
     delivery_failed = "delivery_failed"
     reminder_asked = "reminder_asked"
+    link_asked = "link_asked"
     contact_corrected = "contact_corrected"
     started = "started"
     finalised = "finalised"

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, BackgroundTasks, Depends, Response
 
 from api.problems import describes
 from services.enrolment_form import SaveDraft, Submission
-from services.enrolments import SESSION_HOURS, Access, Decline, EnrolmentView, Opened, Saved
+from services.enrolments import (
+    RECOVERY_ANSWER,
+    SESSION_HOURS,
+    Access,
+    Decline,
+    EnrolmentView,
+    LinkRecovery,
+    Opened,
+    RecoveryAnswer,
+    Saved,
+)
 from services.problems import (
     AlreadySubmitted,
     EngineUnavailable,
@@ -40,6 +50,13 @@ async def open_access(request: Access, use: Use, response: Response) -> Opened:
         secure=use.config.environment is Environment.production,
     )
     return opened
+
+
+@router.post("/link-recovery", status_code=202, responses=describes(InvalidFields))
+async def recover_link(request: LinkRecovery, use: Use, background: BackgroundTasks) -> RecoveryAnswer:
+    """« Retrouver mon lien »: one answer for everybody, and a fresh message to the contact on file if there is one."""
+    background.add_task(use.enrolments.recover, request)  # after the answer: its time tells nothing either
+    return RECOVERY_ANSWER
 
 
 @router.get("/current", responses=describes(NotAuthenticated))

@@ -47,3 +47,18 @@ JOIN affiliation a ON a.id = n.affiliation_id
 JOIN access_token t ON t.dispatch_id = n.dispatch_id
 WHERE n.token_hash = $1 AND n.expires_at > now() AND t.revoked_at IS NULL AND a.status <> 'abandoned'
 """
+
+# « Retrouver mon lien »: a dead link still says whose it was; what it leads to goes to the contact on file only.
+AFFILIATION_OF_TOKEN = """
+SELECT t.affiliation_id FROM access_token t JOIN affiliation a ON a.id = t.affiliation_id
+WHERE t.token_hash = $1 AND a.status IN ('preparing', 'sent', 'started')
+"""
+
+AFFILIATION_OF_PERSON = """
+SELECT a.id FROM affiliation a
+JOIN employee e ON e.id = a.employee_id
+JOIN establishment s ON s.id = a.establishment_id
+WHERE s.siret = $1 AND e.birth_date = $2 AND ' ' || e.search_name || ' ' LIKE '% ' || $3 || ' %'
+  AND a.status IN ('preparing', 'sent', 'started')
+LIMIT 2
+"""

@@ -139,6 +139,7 @@ class AffiliationState:
     last_message_at: datetime | None = None
     last_automatic_at: datetime | None = None
     employer_reminded_at: dict[Medium, datetime] = field(default_factory=dict)
+    link_asked_at: datetime | None = None  # the employee's last « Retrouver mon lien »
     pause: PauseReason | None = None
     attention: Attention | None = None
     doubt: Message | None = None  # the message that `attention` is about, where staff must say
@@ -183,6 +184,21 @@ class AffiliationState:
             waiting=(MessageKind.employer_reminder,),
             employer_reminded_at={**self.employer_reminded_at, self.medium: at},
         )
+
+    def link_asked(self, at: datetime, policy: Policy) -> Self:
+        """« Retrouver mon lien »: the invitation again, to the contact on file and nowhere else.
+
+        Raises Refusal: closed, a message is under way already, unreachable, or too soon.
+        """
+        self._refuse_if_closed()
+        allowed_from = self.link_asked_at and self.link_asked_at + policy.link_recovery_cooldown
+        if allowed_from and at < allowed_from:
+            raise Refusal(Refused.too_soon, retry_at=allowed_from)
+        if self.waiting:
+            raise Refusal(Refused.under_way)
+        if self.medium not in self.reachable:
+            raise Refusal(Refused.unreachable)
+        return replace(self, waiting=(MessageKind.invitation,), link_asked_at=at)
 
     def contact_corrected(
         self, at: datetime, version: int, changed: Iterable[Medium], reachable: Iterable[Medium]

@@ -32,12 +32,17 @@ class Policy:
     # Never closed within this many days of a message: after a long outage nobody is reminded and closed at once.
     abandonment_notice_days: int = 7
     employer_reminder_hours: int = 24
+    link_recovery_hours: int = 24  # « Retrouver mon lien »
     opens: time = time(9)
     closes: time = time(18)
 
     @property
     def employer_reminder_cooldown(self) -> timedelta:
         return timedelta(hours=self.employer_reminder_hours)
+
+    @property
+    def link_recovery_cooldown(self) -> timedelta:
+        return timedelta(hours=self.link_recovery_hours)
 
     def abandonment_days(self, medium: Medium) -> int:
         return self.abandonment_days_post if medium is Medium.post else self.abandonment_days_email

@@ -78,6 +78,7 @@ EVENTS = _words(
         "message_uncertain": "Envoi incertain",
         "delivery_failed": "Message non distribué",
         "reminder_asked": "Relance demandée",
+        "link_asked": "Nouveau lien demandé",
         "contact_corrected": "Coordonnées corrigées",
         "started": "Formulaire commencé",
         "finalised": "Formulaire reçu",

@@ -12,19 +12,21 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import BaseModel, Field
 
-from activities.contracts import Actor, ActorKind, Completed, Completion, Declined, DraftSaved
+from activities.contracts import EMPLOYEE_ACTOR, Actor, ActorKind, Asked, Completed, Completion, Declined, DraftSaved
 from db import access, affiliations, audit, enrolments
 from db.pool import Connection, Pool, employee_side, system
 from domain.affiliation import Channel, DeclineReason, Refusal, Refused, Status
 from domain.effect_date import coverage_begins
 from domain.formulas import ProfessionalStatus, Scheme, family_of, formula_code, monthly_price_cents, parse_formula_code
 from domain.media import Language, Medium
+from domain.names import search_form
 from gateways.encryption import FieldCipher, token_hash
 from gateways.letter_codes import format_code, parse_code, verify_secret
 from services.affiliations import refused
 from services.callers import Caller, EmployeeCaller, Scope
-from services.enrolment_form import Dependant, Draft, PaperReturn, SaveDraft, Submission
-from services.fields import Form
+from services.enrolment_form import Dependant, DependantBirthDate, Draft, PaperReturn, SaveDraft, Submission
+from services.fields import Form, Name, Siret
+from services.follow_up import like_escaped
 from services.problems import AlreadySubmitted, EngineUnavailable, NotAuthenticated, NotFound, StaleDraft, WrongAccess
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations, EngineAway, NotRunning
@@ -41,6 +43,27 @@ class Access(Form):
 
     token: Annotated[str | None, Field(max_length=200, examples=["x" * 43])] = None
     code: Annotated[str | None, Field(max_length=200, examples=[format_code("0" * 6, "0" * 10)])] = None
+
+
+class LinkRecovery(Form):
+    """« Retrouver mon lien »: a link or a code that one has, or the establishment, the name and the birth date."""
+
+    token: Annotated[str, Field(max_length=200)] | None = None
+    code: Annotated[str, Field(max_length=64)] | None = None
+    siret: Siret | None = None
+    last_name: Name | None = None
+    birth_date: DependantBirthDate | None = None
+
+
+class RecoveryAnswer(BaseModel):
+    """The same for everybody: it tells nobody who is known."""
+
+    detail: str
+
+
+RECOVERY_ANSWER = RecoveryAnswer(
+    detail="Si un dossier en cours correspond, un nouveau message part à l’adresse que nous connaissons."
+)
 
 
 class Decline(Form):
@@ -118,6 +141,37 @@ class EnrolmentService:
             person = await affiliations.person(connection, row["affiliation_id"])
         assert person is not None, "a token has its affiliation"
         return session, Opened(status=row["status"], establishment=person["establishment"], language=person["language"])
+
+    async def recover(self, request: LinkRecovery) -> None:
+        """« Retrouver mon lien ». Sends only to the contact on file, at most once a day; says nothing either way."""
+        affiliation_id = await self._recoverable(request)
+        if affiliation_id is None:
+            return
+        try:
+            await self._engine.tell(
+                str(affiliation_id), AffiliationWorkflow.send_link, Asked(EMPLOYEE_ACTOR), f"send_link/{uuid4()}"
+            )
+        except (Refusal, NotRunning, EngineAway) as why:
+            log.info("no new link was sent", extra={"id": str(affiliation_id), "why": type(why).__name__})
+
+    async def _recoverable(self, request: LinkRecovery) -> UUID | None:
+        if request.token:
+            async with system(self._system) as connection:
+                found: UUID | None = await connection.fetchval(access.AFFILIATION_OF_TOKEN, token_hash(request.token))
+            return found
+        if request.code:
+            row = await self._by_code(request.code)
+            return row["affiliation_id"] if row is not None else None
+        if not (request.siret and request.last_name and request.birth_date):
+            return None
+        async with system(self._system) as connection:
+            rows = await connection.fetch(
+                access.AFFILIATION_OF_PERSON,
+                request.siret,
+                request.birth_date,
+                like_escaped(search_form(request.last_name)),
+            )
+        return rows[0]["id"] if len(rows) == 1 else None  # two of that name: only their own link tells them apart
 
     async def caller(self, session: str | None) -> EmployeeCaller:
         """Who holds this session. Raises NotAuthenticated."""

@@ -73,7 +73,7 @@ class FollowUpService:
             filters.siret,
             list(filters.statuses) or None,
             filters.medium,
-            _like_escaped(search_form(filters.q)) if filters.q else None,
+            like_escaped(search_form(filters.q)) if filters.q else None,
             filters.sent_from,
             filters.sent_to,
             filters.needs_action,
@@ -164,7 +164,7 @@ async def affiliation_row(connection: Connection, affiliation_id: UUID) -> async
     return row
 
 
-def _like_escaped(text: str) -> str:
+def like_escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 

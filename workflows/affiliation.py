@@ -168,6 +168,16 @@ class AffiliationWorkflow:
         self._allow(lambda now: self.state.employer_reminder_asked(now, self.policy))
 
     @workflow.update
+    async def send_link(self, asked: Asked) -> Progress:
+        """« Retrouver mon lien », asked by the employee."""
+        state = self.state.link_asked(workflow.now(), self.policy)
+        return await self._change(state, EventKind.link_asked, asked.actor)
+
+    @send_link.validator
+    def _can_send_link(self, asked: Asked) -> None:
+        self._allow(lambda now: self.state.link_asked(now, self.policy))
+
+    @workflow.update
     async def correct_contact(self, corrected: ContactCorrected) -> Progress:
         """A new version of the contact, already in the database; links sent to changed addresses die."""
         return await self._change(

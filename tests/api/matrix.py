@@ -106,6 +106,7 @@ MATRIX = (
     Route("GET", f"{_API}/forms/pre-affiliation.pdf", _public()),
     Route("GET", f"{_API}/forms/affiliation.pdf", _public()),
     Route("POST", f"{_API}/enrolments/access", _public(404), {"code": "ABCD-EFGH"}),
+    Route("POST", f"{_API}/enrolments/link-recovery", _public(202), {"code": "ABCD-EFGH"}),
     Route("GET", f"{_API}/enrolments/current", _employee(200)),
     Route("PUT", f"{_API}/enrolments/current", _employee(200), {"version": 0, "content": {}}),
     Route("POST", f"{_API}/enrolments/current/submission", _employee(200), SUBMISSION),

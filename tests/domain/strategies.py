@@ -95,6 +95,7 @@ _gaps = st.one_of(
 )
 _acts = st.one_of(
     st.just(("« Relancer »", lambda state, at, policy: state.employer_reminder_asked(at, policy))),
+    st.just(("« Retrouver mon lien »", lambda state, at, policy: state.link_asked(at, policy))),
     st.builds(
         lambda changed, removed: (f"correct {changed} {removed=}", _correction(changed, removed)),
         st.lists(_media, unique=True, min_size=1).map(tuple),

@@ -716,3 +716,34 @@ def test_a_message_accepted_after_the_end_is_noted_and_reopens_nothing() -> None
         Message(K.confirmation, 1, EMAIL, automatic=False), Result.accepted, AT
     ).last_message_at
     assert answered == AT
+
+
+# --- « Retrouver mon lien »
+
+
+def test_a_link_asked_for_sends_the_invitation_again_to_the_address_on_file() -> None:
+    state = SENT.link_asked(AT, DEFAULT_POLICY)
+    assert (state.waiting, state.medium, state.link_asked_at) == ((K.invitation,), EMAIL, AT)
+
+
+def test_a_link_is_sent_once_a_day_and_says_when() -> None:
+    anew = Message(K.invitation, 2, EMAIL, automatic=False)
+    state = SENT.link_asked(AT, DEFAULT_POLICY).handed_over(anew, Result.accepted, AT)
+    with pytest.raises(Refusal) as refused:
+        state.link_asked(AT + DAY - timedelta(seconds=1), DEFAULT_POLICY)
+    assert (refused.value.code, refused.value.retry_at) == (Refused.too_soon, AT + DAY)
+    assert state.link_asked(AT + DAY, DEFAULT_POLICY).waiting == (K.invitation,)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (SENT.delivery_failed(EMAIL, 1), Refused.under_way),
+        (sent(BEGUN, reachable=(EMAIL,)).delivery_failed(EMAIL, 1), Refused.unreachable),
+        (SENT.abandoned(Closure.no_response), Refused.closed),
+    ],
+)
+def test_a_link_is_refused_where_it_could_not_arrive(state: AffiliationState, code: Refused) -> None:
+    with pytest.raises(Refusal) as refused:
+        state.link_asked(AT, DEFAULT_POLICY)
+    assert refused.value.code is code

@@ -55,6 +55,22 @@ async def test_an_open_affiliation_whose_workflow_was_terminated_shows_as_stuck(
     await world.run("UPDATE affiliation SET status = 'abandoned' WHERE id = $1", life.id)
 
 
+async def test_an_open_affiliation_whose_step_is_overdue_shows_as_stuck(world: World) -> None:
+    life = await world.declare(await world.employer())
+    await life.until(Status.sent)
+    await world.run(
+        "UPDATE affiliation SET checked_at = now(), next_step_at = now() - interval '1 hour' WHERE id = $1", life.id
+    )
+    await world.sweeper.sweep()
+    assert (await life.row())["stuck_since"] is not None
+
+    await world.run("UPDATE affiliation SET next_step_at = now() + interval '1 day' WHERE id = $1", life.id)
+    await world.run("UPDATE affiliation SET checked_at = now() WHERE id <> $1", life.id)
+    await world.run("UPDATE affiliation SET checked_at = NULL WHERE id = $1", life.id)
+    await world.sweeper.sweep()
+    assert (await life.row())["stuck_since"] is None, "what moves again is no longer reported"
+
+
 async def test_a_draft_that_the_workflow_never_heard_of_is_told(world: World) -> None:
     life = await world.declare(await world.employer())
     await life.until(Status.sent)

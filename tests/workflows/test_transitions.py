@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from activities.contracts import (
+    EMPLOYEE_ACTOR,
     Actor,
     ActorKind,
     Asked,
@@ -62,6 +63,13 @@ async def reminded(life: Life) -> None:
     await life.until_quiet()
 
 
+async def relinked(life: Life) -> None:
+    await sent(life)
+    await life.tell(Workflow.send_link, Asked(EMPLOYEE_ACTOR))
+    await life.until_messages(2)
+    await life.until_quiet()
+
+
 async def paused(life: Life) -> None:
     await sent(life)
     await life.tell(Workflow.pause, Paused(EMPLOYER, PauseReason.on_leave))
@@ -96,6 +104,16 @@ CASES = [
         sent,
         lambda p: p.reminder_allowed_from is not None,
         reminded,
+        Refused.too_soon,
+        Refused.too_soon,
+    ),
+    Case(
+        "send_link",
+        Workflow.send_link,
+        Asked(EMPLOYEE_ACTOR),
+        sent,
+        lambda p: p.status is Status.sent,
+        relinked,
         Refused.too_soon,
         Refused.too_soon,
     ),
