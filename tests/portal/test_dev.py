@@ -271,7 +271,7 @@ async def test_when_no_worker_answers_the_page_says_so(
 
     life = await door.declare()
     await life.until(Status.sent)
-    monkeypatch.setattr(app.state.parts.affiliations, "_progress", nobody)
+    monkeypatch.setattr(app.state.parts.affiliations.follow_up, "_progress", nobody)
     page = await pages.get(page_of(life))
     assert "Aucun worker n’a répondu en une seconde" in page.text
 
