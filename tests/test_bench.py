@@ -31,7 +31,10 @@ async def stack() -> AsyncIterator[Stack]:
 async def test_a_measurement_runs(stack: Stack, measure: Callable[[Stack], Awaitable[list[Figure]]]) -> None:
     figures = await measure(stack)
     assert figures
-    assert all(figure.value >= 0 for figure in figures if "per 1,000" not in figure.name)
+    # so few affiliations may well give memory back: a difference can be below zero
+    assert all(
+        figure.value >= 0 for figure in figures if "growth" not in figure.name and "per 1,000" not in figure.name
+    )
 
 
 def test_a_figure_says_whether_it_keeps_to_its_target() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 import uuid
@@ -15,6 +16,7 @@ from uuid import UUID
 
 import asyncpg
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from activities.contracts import Progress, workflow_id
@@ -169,10 +171,11 @@ class Life:
         return Status((await self.row())["status"])
 
     async def until(self, status: Status, seconds: float = 10) -> None:
-        """Until the read model says so."""
+        """Until the read model says so, and the workflow has heard of it."""
         async with asyncio.timeout(seconds):
             while await self.status() is not status:
                 await asyncio.sleep(0.02)
+        await self.until_heard()
 
     async def until_quiet(self, seconds: float = 10) -> None:
         """Until nothing is pending: the last workflow task is done and no activity runs."""
@@ -185,11 +188,18 @@ class Life:
                 await asyncio.sleep(0.02)
 
     async def until_messages(self, count: int, seconds: float = 10) -> list[tuple[str, str]]:
-        """Until so many messages have left."""
+        """Until so many messages have left, and the workflow has heard of it."""
         async with asyncio.timeout(seconds):
             while len(sent := await self.sent()) < count:
                 await asyncio.sleep(0.02)
+        await self.until_heard()
         return sent
+
+    async def until_heard(self) -> None:
+        """The activity writes the read model a moment before the workflow hears of it; a provider or worker away, or a
+        server that was stopped, is no reason to wait longer."""
+        with contextlib.suppress(TimeoutError, RPCError):
+            await self.until_quiet(seconds=1)
 
     async def sent(self) -> list[tuple[str, str]]:
         """(kind, medium) of what was handed over, in order."""

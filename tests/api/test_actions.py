@@ -401,6 +401,7 @@ async def test_a_message_in_doubt_waits_on_the_desk_until_staff_say_what_became_
     async with asyncio.timeout(10):
         while (await life.row())["attention"] is None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+    await life.until_heard()
     desk = (await doubt.staff.get(f"{BASE}/staff/desk")).json()["items"]
     assert [item["attention"] for item in desk if item["id"] == str(life.id)] == ["refused"]
     shown = (await doubt.door.http.get(f"{BASE}/affiliations", params={"needs_action": "true"})).json()

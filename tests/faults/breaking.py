@@ -168,6 +168,7 @@ async def attention(life: Life, wanted: Attention) -> None:
         return bool((await life.row())["attention"] == wanted)
 
     await until(there)
+    await life.until_heard()
 
 
 @asynccontextmanager
