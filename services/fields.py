@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from domain.addresses import MAX_LINE_CHARACTERS
@@ -155,10 +155,6 @@ def field_errors(errors: Sequence[Any], model: Any = None, prefix: int = 0) -> l
     `prefix`: how many leading parts of the location are not field names (FastAPI's `body`).
     """
     return [_field_error(error, model, prefix) for error in errors[:_MOST_ERRORS]]
-
-
-def errors_of(error: ValidationError, model: Any = None) -> list[FieldError]:
-    return field_errors(error.errors(), model)
 
 
 def _field_error(error: Any, model: Any, prefix: int) -> FieldError:
