@@ -1,11 +1,15 @@
-"""Lives of affiliations: random policies, starts, events and outages, and the workflow's loop without Temporal."""
+"""Lives of affiliations: random policies, starts, events and outages, and the workflow's loop without Temporal.
+
+At the end: numbers and names as documents write them.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
@@ -22,9 +26,11 @@ from domain.affiliation import (
     Verdict,
     declared,
 )
+from domain.identifiers import Civility
 from domain.media import Medium, MessageKind
-from domain.plan import Step, next_step
+from domain.plan import Step, after, next_step
 from domain.policy import DEFAULT_POLICY, Policy, Reminder
+from domain.synthetic import synthetic_iban, synthetic_nir
 from domain.working_time import PARIS, next_working_moment
 
 EMAIL, POST, SMS = Medium.email, Medium.post, Medium.sms
@@ -68,11 +74,14 @@ class Carried:
 PROMPT = Carried(timedelta(0), Result.accepted)
 
 
-def _told(after: timedelta, what: str, act: Callable[[AffiliationState, datetime, Policy], AffiliationState]) -> Told:
+Act = Callable[[AffiliationState, datetime, Policy], AffiliationState]
+
+
+def _told(after: timedelta, what: str, act: Act) -> Told:
     return Told(after, what, act)
 
 
-def _correction(changed: tuple[Medium, ...], removed: bool) -> Callable[..., AffiliationState]:
+def _correction(changed: tuple[Medium, ...], removed: bool) -> Act:
     def act(state: AffiliationState, at: datetime, policy: Policy) -> AffiliationState:
         known = set(state.address_versions) | set(changed)
         if removed:
@@ -83,7 +92,7 @@ def _correction(changed: tuple[Medium, ...], removed: bool) -> Callable[..., Aff
     return act
 
 
-def _bounce(medium: Medium, age: int) -> Callable[..., AffiliationState]:
+def _bounce(medium: Medium, age: int) -> Act:
     return lambda state, at, policy: state.delivery_failed(medium, max(1, state.contact_version - age))
 
 
@@ -114,20 +123,54 @@ _acts = st.one_of(
         st.sampled_from(Verdict),
     ),
 )
-_ends = st.one_of(
-    st.builds(
-        lambda missing: (f"complete {missing}", lambda state, at, policy: state.completed(missing)),
-        st.sampled_from(((), ("rib",))),
+_pieces = st.sampled_from(((), ("rib",), ("rib", "signature"), ("school_certificate:k1",)))
+
+
+def _completion(missing: tuple[str, ...], checking: bool, reachable: tuple[Medium, ...] | None) -> Act:
+    def act(state: AffiliationState, at: datetime, policy: Policy) -> AffiliationState:
+        version = state.contact_version + 1 if reachable else None
+        return state.completed(at, missing, checking=checking, contact_version=version, reachable=reachable)
+
+    return act
+
+
+def _change_of_pieces(missing: tuple[str, ...], checking: bool, newer: int) -> Act:
+    return lambda state, at, policy: state.pieces_changed(at, state.pieces_version + newer, missing, checking)
+
+
+_completions = st.builds(
+    lambda missing, checking, reachable: (
+        f"complete {missing} {checking=} {reachable}",
+        _completion(missing, checking, reachable),
     ),
+    _pieces,
+    st.booleans(),
+    st.sampled_from((None, None, (POST,), (EMAIL, POST), (EMAIL, POST, SMS))),
+)
+_changes_of_pieces = st.builds(
+    lambda missing, checking, newer: (f"{missing} {checking=} {newer}", _change_of_pieces(missing, checking, newer)),
+    _pieces,
+    st.booleans(),
+    st.sampled_from((0, 1, 1, 3)),
+)
+_ends = st.one_of(
+    _completions,
     st.just(("left", lambda state, at, policy: state.declined(EMAIL, DeclineReason.left_company))),
     st.just(("withdraw", lambda state, at, policy: state.abandoned(Closure.withdrawn_mistake))),
 )
 _one_told = st.builds(lambda gap, act: _told(gap, *act), _gaps, _acts)
 _one_end = st.builds(lambda gap, act: _told(gap, *act), _gaps, _ends)
+_one_completion = st.builds(lambda gap, act: _told(gap, *act), _gaps, _completions)
+_after_the_form = st.builds(lambda gap, act: _told(gap, *act), _gaps, st.one_of(_changes_of_pieces, _acts))
 tellings = st.builds(
     lambda told, end: [*told, *end],
     st.lists(_one_told, max_size=8),
-    st.one_of(st.just([]), st.just([]), st.lists(st.one_of(_one_told, _one_end), max_size=3)),
+    st.one_of(
+        st.just([]),
+        st.just([]),
+        st.lists(st.one_of(_one_told, _one_end), max_size=3),
+        st.builds(lambda form, more: [form, *more], _one_completion, st.lists(_after_the_form, max_size=6)),
+    ),
 )
 deliveries = st.lists(
     st.builds(
@@ -157,10 +200,12 @@ _hours = st.sampled_from(((time(9), time(18)), (time(8, 30), time(12)), (time(14
 policies = st.one_of(
     st.just(DEFAULT_POLICY),
     st.builds(
-        lambda email, post, started, fallback, ends, notice, cooldown, hours: Policy(
+        lambda email, post, started, pieces, fallback, ends, notice, cooldown, hours: Policy(
             sent_by_email=email,
             sent_by_post=post,
             started=started,
+            pieces=pieces,
+            pieces_days=ends[2],
             postal_fallback_days=fallback,
             abandonment_days_email=ends[0],
             abandonment_days_post=ends[1],
@@ -172,8 +217,9 @@ policies = st.one_of(
         _ladders((None, None, SMS)),
         _ladders((None, SMS)),
         _ladders((None, None, SMS)),
+        _ladders((None, None, SMS)),
         st.integers(2, 30),
-        st.tuples(st.integers(30, 70), st.integers(30, 90)),
+        st.tuples(st.integers(30, 70), st.integers(30, 90), st.integers(2, 40)),
         st.integers(0, 14),
         st.integers(0, 72),
         _hours,
@@ -218,30 +264,38 @@ class Life:
     left: list[Left] = field(default_factory=list)
     keys: list[tuple[MessageKind, int]] = field(default_factory=list)  # of all that may have left
     ended_by_silence: datetime | None = None
+    overdue_at: list[datetime] = field(default_factory=list)  # the pieces' deadlines that passed
     last_told: datetime = field(init=False)
 
     def __post_init__(self) -> None:
         self.last_told = self.now
 
     def run(self, until_told: bool = False) -> Life:
-        """To the end; `until_told`: only until the last thing was told."""
+        """To the end, or to where only a person can go on; `until_told`: only until the last thing was told."""
         for _ in range(500):
             check(self.state)
             step = next_step(self.state, self.policy, self.now)
             assert step == next_step(self.state, self.policy, self.now), "the same question, another answer"
             if step is None:
                 assert self.state.closed, "an open affiliation without a next step"
-                return self
+                if self.state.over or not self.told:
+                    return self
+                self._advance(max(self.now, self.last_told + self.told[0].after))  # no timer: it waits to be told
+                continue
             if until_told and not self.told:
                 return self
             assert step.at >= self.now, "a step in the past"
             assert step.at.utcoffset() == timedelta(0)
             if step.at > self.now:
                 self._advance(step.at)
-            elif step.message is None:
-                self.state, self.ended_by_silence = self.state.abandoned(Closure.no_response), self.now
-            else:
+            elif step.message is not None:
                 self._hand_over(step.message)
+            else:
+                self.state = after(self.state, step, Result.accepted, self.now)
+                if step.kind == "pieces_deadline":
+                    self.overdue_at.append(self.now)
+                else:
+                    self.ended_by_silence = self.now
         raise AssertionError("no end")
 
     def _advance(self, until: datetime) -> bool:
@@ -268,10 +322,10 @@ class Life:
         assert key not in self.keys, "a business key used again"
         former = self.state.numbers
         self.state = replace(self.state, numbers={**former, message.kind: message.number})
-        wanted_by, end = self._circumstances(), self.now + carried.delay
+        wanted_by, end = self._circumstances(message), self.now + carried.delay
         while self.now < end:
             told = self._advance(end)
-            if told and self._circumstances() != wanted_by:
+            if told and self._circumstances(message) != wanted_by:
                 self.keys.append(key)  # given up, and yet it may have left
                 return
         opens, closes = self.policy.opens, self.policy.closes
@@ -283,8 +337,10 @@ class Life:
         if carried.result is Result.accepted:
             self.left.append(Left(message, self.now))
 
-    def _circumstances(self) -> tuple[object, ...]:
-        return self.state.status, self.state.contact_version, self.state.pause
+    def _circumstances(self, message: Message) -> tuple[object, ...]:
+        state = self.state
+        pieces = (state.pieces_since, bool(state.missing), message.medium in state.reachable) if state.awaited else None
+        return state.status, state.contact_version, state.pause, pieces
 
 
 OPEN_STATUSES = (Status.preparing, Status.sent, Status.started)
@@ -297,14 +353,32 @@ def check(state: AffiliationState) -> None:
     assert (state.closure is not None) == (state.status is Status.abandoned)
     assert len(set(state.reachable)) == len(state.reachable)
     assert state.medium in (EMAIL, POST)
-    if state.closed:
+    assert state.awaited == (state.status is Status.finalised and (bool(state.missing) or state.checking))
+    if state.over:
         assert state.attention is None
+    if state.closed:
         assert state.pause is None
+        _check_pieces(state)
         return
     for kind in state.waiting:
         assert state.way_of(kind) is not None, "waits for ever: nothing carries it"
     if state.medium not in state.reachable and state.status is not Status.started:
         assert state.attention or MessageKind.postal_fallback in state.waiting, "lost, and nobody knows"
+
+
+def _check_pieces(state: AffiliationState) -> None:
+    for kind in state.waiting:
+        assert state.way_of(kind) is not None, "waits for ever: nothing carries it"
+    if state.missing:
+        assert state.pieces_since is not None
+        assert MessageKind.confirmation not in state.waiting
+        if state.way_of(MessageKind.missing_pieces) is None:
+            assert state.attention is Attention.unreachable_for_pieces, "nothing reaches them, and nobody knows"
+    else:
+        assert MessageKind.missing_pieces not in state.waiting
+        assert state.attention in (None, Attention.uncertain, Attention.refused)
+    if state.attention is Attention.unreachable_for_pieces:
+        assert state.way_of(MessageKind.missing_pieces) is None, "somebody is asked to correct what reaches"
 
 
 def new_life(
@@ -322,8 +396,93 @@ lives = st.builds(new_life, policies, starts, reached_by, asked_media, tellings,
 
 
 def steps_of(life: Life) -> Iterator[Step]:
-    """What is sent when nothing happens and every message is taken at once, ending with the abandonment."""
+    """What is sent when nothing happens and every message is taken at once, ending with the end of waiting."""
     undisturbed = Life(life.policy, life.state, life.now).run()
     yield from (Step(left.at, left.message) for left in undisturbed.left)
     if undisturbed.ended_by_silence:
         yield Step(undisturbed.ended_by_silence, None)
+    yield from (Step(at, None, end="pieces_deadline") for at in undisturbed.overdue_at)
+
+
+# --- numbers and names, as documents write them
+
+_CORSICA_AND_OTHERS = ("01", "13", "75", "95", "99", "2A", "2B", "971", "976")
+nirs = st.builds(
+    synthetic_nir,
+    st.sampled_from(Civility),
+    st.dates(date(1940, 1, 1), date(2010, 12, 31)),
+    st.sampled_from(_CORSICA_AND_OTHERS),
+    st.integers(1, 999),
+)
+ibans = st.builds(synthetic_iban, st.integers(0, 99_999_999_999))
+
+# Words only: a figure beside a number would be part of it.
+_WORDS = ("Banque", "de", "l’Océan", "N°", "ﬁnancière", "agence\u00a0du", "Port", "é", "œuvre", "…", "(s)", "REF", "–")
+noise = st.lists(st.sampled_from(_WORDS), max_size=12).map(" ".join)
+_gap_between_groups = st.sampled_from((" ", "\u00a0", "\u202f", "\n", " \r\n", "-", ".", "\u2011", "\u00ad"))
+
+
+@st.composite
+def written_in_groups(draw: st.DrawFn, number: str, sizes: tuple[int, ...]) -> str:
+    """A number solid, or in groups of these sizes (the last one goes on), with one kind of gap or several."""
+    if draw(st.booleans()):
+        return number if draw(st.booleans()) else number.lower()
+    groups, rest = [], number
+    for size in sizes:
+        groups.append(rest[:size])
+        rest = rest[size:]
+    groups = [group for group in (*groups, rest) if group]
+    return groups[0] + "".join(draw(_gap_between_groups) + group for group in groups[1:])
+
+
+def written_ibans(iban: str) -> st.SearchStrategy[str]:
+    """A French IBAN solid, in groups of four, cut by lines, or as the cells of a RIB, titles above or between."""
+    bank, branch, account, key = iban[4:9], iban[9:14], iban[14:25], iban[25:]
+    rows = st.sampled_from(
+        (
+            f"Banque Guichet N° compte Clé\n{bank} {branch} {account} {key}",
+            f"Code banque : {bank}\nCode guichet : {branch}\nN° de compte : {account}\nClé RIB : {key}",
+            f"| {bank} | {branch} | {account} | {key} |",
+        )
+    )
+    return st.one_of(
+        written_in_groups(iban, (4,) * 6), written_in_groups(iban, (4,) * 6).map(lambda w: f"IBAN{w}"), rows
+    )
+
+
+def written_nirs(nir: str) -> st.SearchStrategy[str]:
+    """A NIR with its key, solid or in the groups of the card, the key apart; or in groups without its key."""
+    place = (3, 2) if nir[5:7] in ("97", "98") else (2, 3)
+    groups = (1, 2, 2, *place, 3)
+    split = 5 + place[0]
+    return st.one_of(
+        written_in_groups(nir, groups),
+        st.just(f"{nir[:13]} clé : {nir[13:]}"),
+        st.just(" ".join((nir[0], nir[1:3], nir[3:5], nir[5:split], nir[split:10], nir[10:13]))),
+    )
+
+
+last_names = st.sampled_from(("Lefèvre", "Dupont-Moreau", "D’Angelo", "de la Tour", "Œuvrard", "Nguyễn", "Ba"))
+first_names = st.sampled_from(("Chloé", "Jean-Pierre", "Zoé Anaïs", "Françoise", "Aïcha", "Loïc"))
+
+
+def _without_accents(name: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFD", name) if not unicodedata.combining(char))
+
+
+@st.composite
+def written_persons(draw: st.DrawFn, last: str, first: str) -> str:
+    """A name in either order, as it comes, in capitals, without accents, its hyphens or its apostrophe lost."""
+    name = f"{last} {first}" if draw(st.booleans()) else f"{first} {last}"
+    changes = (str.upper, _without_accents, _without_hyphens, _without_apostrophe)
+    for change in draw(st.lists(st.sampled_from(changes), unique=True)):
+        name = change(name)
+    return name.replace(" ", draw(st.sampled_from((" ", "\u00a0", "\n"))))
+
+
+def _without_hyphens(name: str) -> str:
+    return name.replace("-", " ")
+
+
+def _without_apostrophe(name: str) -> str:
+    return name.replace("’", "")
