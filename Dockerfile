@@ -28,7 +28,7 @@ COPY services/ services/
 COPY web/ web/
 COPY api/ api/
 COPY portal/ portal/
-COPY worker.py composition.py settings.py observability.py ./
+COPY worker.py upkeep.py composition.py settings.py observability.py ./
 # Compiled once here instead of at every start, since PYTHONDONTWRITEBYTECODE keeps nothing.
 RUN python -m compileall -q .
 USER 10001:10001

@@ -10,6 +10,8 @@ from temporalio.runtime import Runtime
 from activities.hand_over import Providers
 from db.pool import Pool
 from gateways.encryption import FieldCipher
+from gateways.files.antivirus import Scanner, scanner_at
+from gateways.files.storage import FileVault, open_store
 from gateways.local_boxes import LocalBoxes, LocalMail, LocalPost, LocalSms
 from gateways.providers import mail_gateway, post_gateway, sms_gateway
 from settings import MailProvider, Settings, SmsProvider
@@ -36,6 +38,17 @@ def cipher(config: Settings) -> FieldCipher:
         config.blind_index_key.get_secret_value(),
         config.link_key.get_secret_value(),
     )
+
+
+def vault(config: Settings) -> FileVault:
+    """The encrypted store of documents."""
+    url = config.documents_url or (config.local_dir / "documents").resolve().as_uri()
+    return FileVault(open_store(url), cipher(config))
+
+
+def scanner(config: Settings) -> Scanner:
+    """The antivirus; none where no address is set, which production refuses."""
+    return scanner_at(config.clamd_address)
 
 
 async def connect(config: Settings, runtime: Runtime | None = None, *, lazy: bool = False) -> Client:

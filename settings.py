@@ -117,11 +117,23 @@ class Settings(BaseSettings):
 
     provider_timeout_seconds: float = 10.0
 
+    # --- documents: file:///…, s3://bucket/prefix (AWS variables), memory://
+    documents_url: str = Field(default="", description="empty: `documents` under local_dir")
+    clamd_address: str = Field(default="", description="unix:/path or tcp:host:port; empty: no antivirus, said plainly")
+
     @model_validator(mode="after")
     def _production_is_complete(self) -> Settings:
         if self.environment is not Environment.production:
             return self
-        required = ["database_url", "temporal_address", "field_keys", "blind_index_key", "link_key"]
+        required = [
+            "database_url",
+            "temporal_address",
+            "field_keys",
+            "blind_index_key",
+            "link_key",
+            "documents_url",
+            "clamd_address",
+        ]
         if self.mail_provider is MailProvider.sendgrid:
             required += ["sendgrid_api_key", "sendgrid_webhook_public_keys"]
         if self.post_provider is PostProvider.maileva:

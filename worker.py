@@ -17,9 +17,11 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
+    ScheduleRange,
     ScheduleSpec,
 )
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -27,24 +29,33 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 
-from activities.contracts import SEARCH_ATTRIBUTES, SWEEP_EVERY
+from activities.contracts import NIGHTLY_AT, SEARCH_ATTRIBUTES, SWEEP_EVERY
+from activities.erasure import Eraser
 from activities.hand_over import MessageDesk, Providers
+from activities.nightly import Nightly
 from activities.record import Recorder
+from activities.renewal import Renewer
+from activities.scanning import Rescanner
 from activities.sweep import Sweeper
 from activities.writing import Writer
-from composition import cipher, connect, providers
+from composition import cipher, connect, providers, scanner, vault
 from db.pool import Pool, create_pool
 from observability import set_up_logging
 from settings import Settings, settings
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations
+from workflows.histories import Histories
+from workflows.nightly import NightlyWorkflow
 from workflows.runners import LettingGo, SharingRunner
 from workflows.sweep import SweepWorkflow
+from workflows.waiver import WaiverWorkflow
 
 log = logging.getLogger(__name__)
 
 CONNECT_PAUSE_SECONDS = 1.0
 SWEEP_ID = "sweep"
+NIGHTLY_ID = "nightly"
+NIGHTLY_CATCH_UP = timedelta(hours=12)  # Temporal away at night: done in the morning
 
 
 def build_worker(
@@ -60,6 +71,10 @@ def build_worker(
     """
     engine = Affiliations(client, config.temporal_task_queue, timedelta(seconds=config.temporal_rpc_timeout_seconds))
     desk = MessageDesk(pool, chosen or providers(pool, config), Writer(cipher(config), config.public_base_url))
+    files = vault(config)
+    rpc_timeout = timedelta(seconds=config.temporal_rpc_timeout_seconds)
+    eraser = Eraser(pool, files, Histories(client, rpc_timeout))
+    nightly = Nightly(pool, files, eraser)
     deployment = None
     if config.worker_deployment_name:
         # Lives last for months: a new build takes the open ones over, changes are guarded by `patched` and replays.
@@ -71,8 +86,15 @@ def build_worker(
     return Worker(
         client,
         task_queue=config.temporal_task_queue,
-        workflows=[AffiliationWorkflow, SweepWorkflow],
-        activities=[desk.hand_over, Recorder(pool).record, Sweeper(pool, engine).sweep],
+        workflows=[AffiliationWorkflow, WaiverWorkflow, SweepWorkflow, NightlyWorkflow],
+        activities=[
+            desk.hand_over,
+            Recorder(pool).record,
+            Renewer(pool, engine).renew,
+            Sweeper(pool, engine, scanning=Rescanner(pool, files, scanner(config)), eraser=eraser).sweep,
+            nightly.purge,
+            nightly.reconcile_files,
+        ],
         workflow_runner=runner or SharingRunner(),
         interceptors=[LettingGo()],
         max_cached_workflows=config.worker_max_cached_workflows,
@@ -112,6 +134,20 @@ async def ensure_sweep(client: Client, task_queue: str) -> None:
         )
 
 
+async def ensure_nightly(client: Client, task_queue: str) -> None:
+    """The night's schedule, made once: at 4:30 in Paris, when no clock is changed (security.md F-09)."""
+    at = ScheduleCalendarSpec(hour=[ScheduleRange(NIGHTLY_AT.hour)], minute=[ScheduleRange(NIGHTLY_AT.minute)])
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(
+            NIGHTLY_ID,
+            Schedule(
+                action=ScheduleActionStartWorkflow(NightlyWorkflow.run, id=NIGHTLY_ID, task_queue=task_queue),
+                spec=ScheduleSpec(calendars=[at], time_zone_name="Europe/Paris"),
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=NIGHTLY_CATCH_UP),
+            ),
+        )
+
+
 async def _connected(config: Settings, runtime: Runtime, stop: asyncio.Event) -> Client | None:
     """Try until Temporal answers or the process is told to stop."""
     while not stop.is_set():
@@ -119,6 +155,7 @@ async def _connected(config: Settings, runtime: Runtime, stop: asyncio.Event) ->
             client = await connect(config, runtime)
             await ensure_search_attributes(client)
             await ensure_sweep(client, config.temporal_task_queue)
+            await ensure_nightly(client, config.temporal_task_queue)
             return client
         except (RPCError, RuntimeError) as error:
             log.warning("Temporal does not answer yet", extra={"kind": type(error).__name__})

@@ -9,7 +9,7 @@ sandbox pydantic could not resolve annotations that are text.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from temporalio.common import RetryPolicy, SearchAttributeKey
@@ -34,6 +34,7 @@ from domain.policy import Policy
 
 HAND_OVER = "hand_over_message"
 RECORD = "record_change"
+RENEW = "renew_affiliation"
 SWEEP = "sweep"
 
 # A provider may be away for days: retried without end, at most every quarter of an hour.
@@ -42,6 +43,10 @@ HAND_OVER_RETRY = RetryPolicy(
 )
 HAND_OVER_TIMEOUT = timedelta(seconds=90)  # one attempt: several provider calls of ten seconds each
 RECORD_TIMEOUT = timedelta(seconds=10)
+RENEW_TIMEOUT = timedelta(seconds=30)
+RENEW_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=15)
+)
 SWEEP_TIMEOUT = timedelta(seconds=60)
 SWEEP_RETRY = RetryPolicy(maximum_attempts=2)
 SWEEP_EVERY = timedelta(seconds=30)
@@ -58,6 +63,14 @@ SEARCH_ATTRIBUTES = (SIRET, SIREN, STATUS, MEDIUM)
 def workflow_id(affiliation_id: str) -> str:
     """The id of the workflow of one affiliation."""
     return f"affiliation-{affiliation_id}"
+
+
+WAIVER = "Waiver"  # the workflow's name
+
+
+def waiver_workflow_id(affiliation_id: str) -> str:
+    """The id of the workflow of the waiver that an affiliation ended in."""
+    return f"waiver-{affiliation_id}"
 
 
 # --- who and what
@@ -102,6 +115,10 @@ class EventKind(StrEnum):
     paused = "paused"
     resumed = "resumed"
     doubt_resolved = "doubt_resolved"
+    pieces_asked = "pieces_asked"
+    pieces_received = "pieces_received"
+    pieces_accepted = "pieces_accepted"
+    pieces_overdue = "pieces_overdue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +136,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A submission that is already in the database."""
+    """A submission that is already in the database.
+
+    `contact_version`, `reachable`: the contact that the employee gave with it, where they gave one.
+    """
 
     channel: Channel
     missing: tuple[str, ...] = ()
+    checking: bool = False  # documents wait for staff's check
+    waiver_ends_on: date | None = None
+    contact_version: int | None = None
+    reachable: tuple[Medium, ...] | None = None
+    pieces_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +246,17 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
+class PiecesChanged:
+    """What is missing or waits for staff's check, as the database has it at `version`; `event` says how it came so."""
+
+    actor: Actor
+    version: int
+    missing: tuple[str, ...]
+    checking: bool
+    event: EventKind
+
+
+@dataclass(frozen=True, slots=True)
 class Declined:
     by: Medium
     reason: DeclineReason
@@ -265,6 +301,65 @@ class Progress:
     pause: PauseReason | None
     reminder_allowed_from: datetime | None
     version: int
+    # after the form: pieces still to come, and whether documents wait for staff's check
+    missing: tuple[str, ...] = ()
+    checking: bool = False
+
+
+# --- waivers
+
+
+@dataclass(frozen=True, slots=True)
+class StartWaiver:
+    """A waiver that an affiliation ended in: when the person is to be asked again."""
+
+    affiliation_id: str
+    ends_on: date
+    notice_days: int
+    opens: time
+    closes: time
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverEnded:
+    """The waiver's reason has gone before its time; `on`: its last day."""
+
+    actor: Actor
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverProgress:
+    """When the person is asked again (UTC); None: it is being done."""
+
+    ends_on: date
+    renews_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Ask the person of a waived affiliation again; `ended_on`: where the waiver ended before its time."""
+
+    affiliation_id: str
+    ends_on: date
+    ended_on: date | None = None
+
+
+class Renewal(StrEnum):
+    """What came of it."""
+
+    renewed = "renewed"
+    already_open = "already_open"  # an affiliation of this person at this establishment is on its way
+    covered = "covered"  # they are insured there
+    establishment_closed = "establishment_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """`affiliation_id`: the new one, or the one that is open already."""
+
+    outcome: Renewal
+    affiliation_id: str | None = None
 
 
 # --- the sweep
@@ -279,3 +374,55 @@ class Swept:
     deliveries_told: int
     stuck: int
     drafts_told: int = 0
+    pieces_told: int = 0
+    erasures_finished: int = 0
+    rescanned: int = 0
+
+
+# --- every night
+
+PURGE = "purge"
+RECONCILE_FILES = "reconcile_files"
+NIGHTLY_AT = time(4, 30)  # Europe/Paris: no clock is changed then
+NIGHTLY_TIMEOUT = timedelta(hours=1)  # one attempt of one activity; what is left then is the next attempt's
+NIGHTLY_HEARTBEAT = timedelta(seconds=90)  # the longest step: a listing of the store, a person with their files
+NIGHTLY_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=30),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(minutes=15),
+    maximum_attempts=12,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Delete what the retention table says is over at this moment."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """By rule: what was deleted. `failed`: affiliations that could not be erased, their ids are in the log."""
+
+    by_rule: dict[str, int]
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Rows and objects held against each other. `missing`: rows whose object is not there."""
+
+    objects: int
+    object_bytes: int
+    rows: int
+    orphans_deleted: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What one night did; None: that part failed, whatever was done of it stays done."""
+
+    purged: Purged | None
+    reconciled: Reconciled | None

@@ -68,7 +68,9 @@ class MessageDesk:
         now = activity.info().current_attempt_scheduled_time
         message, affiliation_id = order.message, UUID(order.affiliation_id)
         async with system(self._pool) as connection:
-            person = await affiliations.person(connection, affiliation_id, order.state.contact_version)
+            person = await affiliations.person(
+                connection, affiliation_id, order.state.contact_version, order.state.missing
+            )
             if person is None:
                 raise ApplicationError("no such affiliation", type="UnknownAffiliation", non_retryable=True)
             completion = None
@@ -248,14 +250,23 @@ def _called(claim: asyncpg.Record) -> bool:
 
 
 def _deadline(order: HandOver, policy: Policy, now: datetime) -> date | None:
-    """The last day to answer, told with reminders: an invitation asks to answer now, not in two months."""
+    """The last day to answer, told with reminders: an invitation asks to answer now, not in two months.
+
+    Missing pieces have a day of their own, told from the first message on, where the affiliation waits for them.
+    """
     if order.message.kind not in _TELLING_THE_DEADLINE:
         return None
     left = order.state.handed_over(order.message, Result.accepted, now)
-    return paris_date(calendar(left, policy, now)[-1].at)
+    ends = [step.at for step in calendar(left, policy, now) if step.message is None]
+    return paris_date(ends[-1]) if ends else None
 
 
-_TELLING_THE_DEADLINE = (MessageKind.reminder, MessageKind.draft_reminder, MessageKind.employer_reminder)
+_TELLING_THE_DEADLINE = (
+    MessageKind.reminder,
+    MessageKind.draft_reminder,
+    MessageKind.employer_reminder,
+    MessageKind.missing_pieces,
+)
 _EVENTS = {
     Result.accepted: EventKind.message_handed_over,
     Result.bad_address: EventKind.message_refused,

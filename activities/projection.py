@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from pydantic import TypeAdapter
 
 from activities.contracts import Completion, Event
 from db import affiliations, enrolments
 from db.pool import Connection
 from domain.affiliation import AffiliationState, Channel
+from domain.media import reachable_media
 from domain.plan import Step
 
 _STATE = TypeAdapter(AffiliationState)
@@ -59,4 +61,18 @@ async def write(
 async def completion_of(connection: Connection, affiliation_id: UUID) -> Completion | None:
     """The submission that is in the database, whether the workflow has heard of it or not."""
     row = await connection.fetchrow(enrolments.COMPLETION, affiliation_id)
-    return Completion(Channel(row["channel"]), tuple(row["missing"])) if row else None
+    return completion(row) if row else None
+
+
+def completion(row: asyncpg.Record) -> Completion:
+    """A row of `db.enrolments.COMPLETION` or `UNTOLD`."""
+    given = row["contact_version"]
+    return Completion(
+        channel=Channel(row["channel"]),
+        missing=tuple(row["missing"]),
+        checking=row["checking"],
+        waiver_ends_on=row["waiver_ends_on"],
+        contact_version=given,
+        reachable=reachable_media(row["has_email"], row["has_phone"]) if given is not None else None,
+        pieces_version=row["pieces_version"],
+    )

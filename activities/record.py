@@ -31,7 +31,7 @@ class Recorder:
                 if completion is not None:
                     return Recorded(completion)
             await projection.write(connection, affiliation_id, change.state, change.next_step, change.event, at)
-            if change.state.closed and not change.state.waiting:
+            if change.state.over and not change.state.waiting:
                 await connection.execute(dispatches.SUPERSEDE_ALL, affiliation_id)
             if change.revoked:
                 await connection.execute(access.REVOKE, affiliation_id, [medium.value for medium in change.revoked])

@@ -6,21 +6,27 @@ import logging
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 from prometheus_client import Counter, Gauge
 from pydantic import TypeAdapter
 from temporalio import activity
 
+from activities import projection
 from activities.contracts import (
     SWEEP,
+    SYSTEM_ACTOR,
     Actor,
     ActorKind,
     Completed,
-    Completion,
     DeliveryFailed,
     DraftSaved,
+    EventKind,
+    PiecesChanged,
     StartAffiliation,
     Swept,
 )
+from activities.erasure import Eraser
+from activities.scanning import Rescanner
 from db import affiliations, dispatches, enrolments
 from db.pool import Pool, system
 from domain.affiliation import Channel, Refusal
@@ -35,27 +41,41 @@ BATCH = 500
 GRACE_SECONDS = 10.0  # younger rows are being told by whoever wrote them
 OVERDUE_MINUTES = 15
 CHECKS = 50  # a round: a hundred thousand a day
+RESCANS = 20
 
 STARTED = Counter("hcr_sweep_started_total", "Affiliations whose workflow the sweep had to start")
-STUCK = Gauge("hcr_affiliations_stuck", "Open affiliations that no running workflow moves")
+STUCK = Gauge("hcr_affiliations_stuck", "Affiliations on their way that no running workflow moves")
+PIECES_UNHEARD = Counter("hcr_pieces_unheard_total", "Changes of pieces that no workflow was left to hear of")
 
 _POLICY = TypeAdapter(Policy)
 
 
 class Sweeper:
-    def __init__(self, pool: Pool, engine: Affiliations, grace: timedelta = timedelta(seconds=GRACE_SECONDS)) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        engine: Affiliations,
+        grace: timedelta = timedelta(seconds=GRACE_SECONDS),
+        scanning: Rescanner | None = None,
+        eraser: Eraser | None = None,
+    ) -> None:
         self._pool = pool
         self._engine = engine
         self._grace = grace.total_seconds()
+        self._scanning = scanning
+        self._eraser = eraser
 
     @activity.defn(name=SWEEP)
     async def sweep(self) -> Swept:
         """Each part is bounded and idempotent; what fails is left for the next round."""
         return Swept(
+            rescanned=await self._scanning.rescan(RESCANS) if self._scanning else 0,
             started=await self._start(),
             submissions_told=await self._tell_submissions(),
             drafts_told=await self._tell_drafts(),
+            pieces_told=await self._tell_pieces(),
             deliveries_told=await self._tell_deliveries(),
+            erasures_finished=await self._eraser.finish_waiting(self._grace, BATCH) if self._eraser else 0,
             stuck=await self._check(),
         )
 
@@ -80,7 +100,7 @@ class Sweeper:
         for row in rows:
             channel = Channel(row["channel"])
             actor = Actor(ActorKind.employee if channel is Channel.online else ActorKind.staff, row["recorded_by"])
-            completed = Completed(actor, Completion(channel, tuple(row["missing"])))
+            completed = Completed(actor, projection.completion(row))
             try:
                 await self._engine.tell(str(row["affiliation_id"]), AffiliationWorkflow.complete, completed, "complete")
                 told += 1
@@ -109,6 +129,29 @@ class Sweeper:
             told += 1
         return told
 
+    async def _tell_pieces(self) -> int:
+        """What a workflow that has ended did not hear is told to nobody: reported once, not tried for ever."""
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(enrolments.UNTOLD_PIECES, self._grace, BATCH)
+        told = 0
+        for row in rows:
+            affiliation_id = str(row["affiliation_id"])
+            changed = PiecesChanged(
+                SYSTEM_ACTOR, row["pieces_version"], tuple(row["missing"]), row["checking"], _what_happened(row)
+            )
+            request_id = f"pieces/{row['pieces_version']}"  # as who wrote it tells it
+            try:
+                await self._engine.tell(affiliation_id, AffiliationWorkflow.pieces_changed, changed, request_id)
+                told += 1
+            except (NotRunning, Refusal) as why:
+                PIECES_UNHEARD.inc()
+                log.error("pieces changed, and no workflow hears: %s", type(why).__name__, extra={"id": affiliation_id})
+            except EngineAway:
+                break
+            async with system(self._pool) as connection:
+                await connection.execute(enrolments.PIECES_TOLD, row["affiliation_id"], row["pieces_version"])
+        return told
+
     async def _tell_deliveries(self) -> int:
         async with system(self._pool) as connection:
             rows = await connection.fetch(dispatches.TO_TELL, self._grace, BATCH)
@@ -125,7 +168,7 @@ class Sweeper:
         return len(rows)
 
     async def _check(self) -> int:
-        """Every open affiliation has a running workflow, and with it a timer or a person it waits for.
+        """Every affiliation on its way has a running workflow, and with it a timer or a person it waits for.
 
         Looks at some in turn, so that all are looked at within the day, and at every one whose step is overdue.
         """
@@ -141,9 +184,16 @@ class Sweeper:
             if not moves:
                 stuck.add(row["id"])
         for affiliation_id in stuck:
-            log.error("nothing moves this open affiliation", extra={"id": str(affiliation_id)})
+            log.error("nothing moves this affiliation", extra={"id": str(affiliation_id)})
         async with system(self._pool) as connection:
             await connection.execute(affiliations.CHECKED, list(checked), list(stuck))
             count: int = await connection.fetchval(affiliations.COUNT_STUCK)
         STUCK.set(count)
         return count
+
+
+def _what_happened(row: asyncpg.Record) -> EventKind:
+    """As whoever wrote it would have said; they did not live to."""
+    if set(row["missing"]) - set(row["known"] or ()):
+        return EventKind.pieces_asked
+    return EventKind.pieces_received if row["missing"] or row["checking"] else EventKind.pieces_accepted

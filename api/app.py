@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from temporalio.client import Client
 
-from api import affiliations, enrolments, operations, problems, register, staff, webhooks
-from api.problems import MAX_BODY_BYTES, describe_problems
+from api import affiliations, enrolments, operations, personal_data, problems, register, staff, webhooks
+from api.limits import BodyLimits
+from api.problems import describe_problems
 from api.security import SecurityHeaders
 from portal import routes as portal
 from settings import Environment, Settings
@@ -41,12 +41,12 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     door = APIRouter(prefix=BASE)
-    for module in (affiliations, enrolments, register, staff, webhooks):
+    for module in (affiliations, enrolments, personal_data, register, staff, webhooks):
         door.include_router(module.router)
     app.include_router(door)
     app.include_router(operations.router)
     portal.include(app, development)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimits)
     problems.install(app)
     app.add_middleware(SecurityHeaders, https=config.environment is Environment.production)
     _describe_problems(app)

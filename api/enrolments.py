@@ -2,45 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Response
 
 from api.problems import describes
+from domain.enrolment import Form, current_form
+from services.access import RECOVERY_ANSWER, SESSION_HOURS, Access, LinkRecovery, Opened, Proof, RecoveryAnswer
+from services.documents import DocumentList, DocumentView, Upload
 from services.enrolment_form import SaveDraft, Submission
-from services.enrolments import (
-    RECOVERY_ANSWER,
-    SESSION_HOURS,
-    Access,
-    Decline,
-    EnrolmentView,
-    LinkRecovery,
-    Opened,
-    RecoveryAnswer,
-    Saved,
-)
+from services.enrolments import ChosenLanguage, Decline, EnrolmentView, Saved
+from services.fields import validated
 from services.problems import (
     AlreadySubmitted,
+    BirthDateNeeded,
+    DocumentRefused,
     EngineUnavailable,
     InvalidFields,
     NotAuthenticated,
+    NotFound,
     RefusedByRules,
     StaleDraft,
+    StorageAway,
+    TooManyTries,
+    UnreadableUpload,
     WrongAccess,
+    WrongBirthDate,
 )
 from settings import Environment
 from web.callers import EMPLOYEE_COOKIE, Employee
 from web.parts import Parts, parts
+from web.uploads import File
 
 router = APIRouter(prefix="/enrolments", tags=["enrolments"])
 
 Use = Annotated[Parts, Depends(parts)]
 
+UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["piece", "file"],
+                    "properties": {
+                        "piece": {"type": "string", "examples": ["rib"]},
+                        "file": {"type": "string", "format": "binary", "description": "JPEG, PNG, HEIC or PDF, 10 MB"},
+                    },
+                }
+            }
+        },
+    }
+}
+
 
 @router.post("/access", responses=describes(WrongAccess, InvalidFields))
 async def open_access(request: Access, use: Use, response: Response) -> Opened:
     """A link's token or a letter's code opens an employee session (cookie). One answer for unknown, wrong and dead."""
-    session, opened = await use.enrolments.open(request)
+    session, opened = await use.access.open(request)
     response.set_cookie(
         EMPLOYEE_COOKIE,
         session,
@@ -55,30 +76,102 @@ async def open_access(request: Access, use: Use, response: Response) -> Opened:
 @router.post("/link-recovery", status_code=202, responses=describes(InvalidFields))
 async def recover_link(request: LinkRecovery, use: Use, background: BackgroundTasks) -> RecoveryAnswer:
     """« Retrouver mon lien »: one answer for everybody, and a fresh message to the contact on file if there is one."""
-    background.add_task(use.enrolments.recover, request)  # after the answer: its time tells nothing either
+    background.add_task(use.access.recover, request)  # after the answer: its time tells nothing either
     return RECOVERY_ANSWER
+
+
+@router.get("/form")
+async def form() -> Form:
+    """The form as data: steps, questions with their conditions, documents. Texts are the portal's."""
+    return current_form()
 
 
 @router.get("/current", responses=describes(NotAuthenticated))
 async def current(employee: Employee, use: Use) -> EnrolmentView:
-    """The draft, or the receipt once it is submitted."""
+    """The draft, or the receipt once it is submitted; `locked` until the birth date is told."""
     return await use.enrolments.current(employee)
 
 
-@router.put(
+@router.patch(
     "/current", responses=describes(NotAuthenticated, StaleDraft, AlreadySubmitted, RefusedByRules, InvalidFields)
 )
 async def save(request: SaveDraft, employee: Employee, use: Use) -> Saved:
-    """Keep the draft as typed; nothing is checked before it is sent."""
+    """Keep some answers as typed; nothing is checked before the form is sent."""
     return await use.enrolments.save(employee, request)
 
 
+@router.put("/current/language", status_code=204, responses=describes(NotAuthenticated, InvalidFields))
+async def choose_language(request: ChosenLanguage, employee: Employee, use: Use) -> None:
+    """The language of the pages, and of every message from now on."""
+    await use.enrolments.choose_language(employee, request)
+
+
 @router.post(
-    "/current/submission", responses=describes(NotAuthenticated, AlreadySubmitted, RefusedByRules, InvalidFields)
+    "/current/proof",
+    status_code=204,
+    responses=describes(NotAuthenticated, WrongBirthDate, TooManyTries, InvalidFields),
+)
+async def prove(request: Proof, employee: Employee, use: Use) -> None:
+    """The birth date opens what was saved before, for this session."""
+    await use.access.prove(employee, request)
+
+
+@router.get("/current/documents", responses=describes(NotAuthenticated, BirthDateNeeded))
+async def list_documents(employee: Employee, use: Use) -> DocumentList:
+    """The files that are here, with what was seen at once."""
+    return await use.documents.list(employee)
+
+
+@router.post(
+    "/current/documents",
+    status_code=201,
+    openapi_extra=UPLOAD_BODY,
+    responses=describes(
+        NotAuthenticated,
+        BirthDateNeeded,
+        DocumentRefused,
+        UnreadableUpload,
+        RefusedByRules,
+        InvalidFields,
+        NotFound,
+        StorageAway,
+    ),
+)
+async def add_document(employee: Employee, file: File, use: Use) -> DocumentView:
+    """One file of a document. It is rewritten, scanned and kept encrypted; advice comes with the answer."""
+    return await use.documents.add(employee, validated(Upload, file.fields), file.name, file.content)
+
+
+@router.delete(
+    "/current/documents/{document_id}",
+    status_code=204,
+    responses=describes(NotAuthenticated, BirthDateNeeded, NotFound, RefusedByRules, InvalidFields),
+)
+async def remove_document(document_id: UUID, employee: Employee, use: Use) -> None:
+    """Before the form is sent."""
+    await use.documents.remove(employee, document_id)
+
+
+@router.post(
+    "/current/submission",
+    responses=describes(NotAuthenticated, BirthDateNeeded, StaleDraft, AlreadySubmitted, RefusedByRules, InvalidFields),
 )
 async def submit(request: Submission, employee: Employee, use: Use) -> EnrolmentView:
-    """Send the completed form; the coverage exists from this moment."""
+    """Send the draft; the coverage or the waiver exists from this moment."""
     return await use.enrolments.submit(employee, request)
+
+
+@router.get(
+    "/current/receipt.pdf",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/pdf": {}}, "description": "One page, in the person's language"},
+        **describes(NotAuthenticated, BirthDateNeeded, NotFound),
+    },
+)
+async def receipt(employee: Employee, use: Use) -> Response:
+    """What the person keeps of the form that they sent."""
+    return Response(await use.receipts.pdf(employee), media_type="application/pdf")
 
 
 @router.post(

@@ -15,28 +15,36 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.limits import MAX_BODY_BYTES, limit_of
 from services.fields import field_errors
 from services.problems import (
     AlreadyOpen,
     AlreadySubmitted,
+    BirthDateNeeded,
+    DocumentRefused,
     EngineUnavailable,
+    ErasureHeld,
     FieldError,
     InvalidFields,
     KeyReused,
     NotAllowed,
     NotAuthenticated,
     NotFound,
+    NotYetScanned,
     Problem,
     RefusedByRules,
     StaleDraft,
+    StorageAway,
+    TooManyTries,
+    UnreadableUpload,
     WrongAccess,
+    WrongBirthDate,
 )
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:hcr:problem:"
-MAX_BODY_BYTES = 1_000_000
 
 
 class FieldProblem(BaseModel):
@@ -58,6 +66,8 @@ class ProblemDetails(BaseModel):
     id: str | None = None
     retry_at: str | None = None
     current: dict[str, Any] | None = None
+    reason: str | None = None
+    tries_left: int | None = None
 
 
 _DESCRIPTIONS: dict[type[Problem], str] = {
@@ -70,8 +80,16 @@ _DESCRIPTIONS: dict[type[Problem], str] = {
     InvalidFields: "Some fields are wrong: `errors` names each with a valid example",
     EngineUnavailable: "Not confirmed in time: repeat with the same key",
     WrongAccess: "Unknown, wrong or dead link or code",
-    StaleDraft: "Saved elsewhere since; `current` is the other version",
+    StaleDraft: "Saved elsewhere since; `current` names the version and the answers that differ",
+    BirthDateNeeded: "What was saved opens with the birth date",
+    WrongBirthDate: "Not the birth date of this file; `tries_left`",
+    TooManyTries: "Five wrong birth dates: a pause until `retry_at`",
+    DocumentRefused: "The file was not taken in; `reason` says why",
+    UnreadableUpload: "No file in the request",
+    NotYetScanned: "The antivirus has not answered yet",
+    StorageAway: "The document store does not answer: try again",
     AlreadySubmitted: "The form has been received already",
+    ErasureHeld: "A legal hold: `reason` says which, `until` its last day where there is one",
 }
 
 
@@ -134,7 +152,11 @@ async def _on_invalid(request: Request, invalid: RequestValidationError) -> JSON
 _HTTP_WORDS = {
     404: ("not_found", "Introuvable", "Cette adresse n’existe pas."),
     405: ("method_not_allowed", "Méthode non autorisée", "Cette adresse ne s’utilise pas ainsi."),
-    413: ("too_large", "Contenu trop volumineux", "Le contenu envoyé dépasse 1 Mo."),
+    413: (
+        "too_large",
+        "Contenu trop volumineux",
+        "Le contenu envoyé dépasse la limite : 10 Mo pour un fichier, 1 Mo sinon.",
+    ),
 }
 
 
@@ -169,8 +191,10 @@ class LastResort:
             await send(message)
 
         length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
-            await _answer(413, *_HTTP_WORDS[413])(scope, receive, send)
+        if length.isdecimal() and int(length[:20]) > limit_of(scope):
+            too_large = await scope["app"].exception_handlers[413](Request(scope), HTTPException(413))
+            await _drain(receive, most=limit_of(scope) * 4)  # a browser shows an answer only once it has sent
+            await too_large(scope, receive, send)
             return
         try:
             await self._app(scope, receive, send_noticing)
@@ -179,6 +203,14 @@ class LastResort:
             if started:
                 raise
             await answer(scope, receive, send)
+
+
+async def _drain(receive: Receive, most: int) -> None:
+    """Read what is still coming, at most so much, and forget it."""
+    message = await receive()
+    while message["type"] == "http.request" and message.get("more_body") and most > 0:
+        most -= len(message.get("body", b""))
+        message = await receive()
 
 
 def _crashed(error: Exception) -> JSONResponse:

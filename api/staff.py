@@ -1,42 +1,61 @@
-"""/staff: paper returns and messages in doubt."""
+"""/staff: paper returns, the check of documents, messages in doubt."""
 
 from __future__ import annotations
 
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.affiliations import Key
+from api.enrolments import UPLOAD_BODY
 from api.problems import describes
+from gateways.files.names import content_disposition
 from services.declarations import DoubtResolution
-from services.enrolment_form import PaperReturn
+from services.document_checks import Accept, AskAgain, CheckQueue, Review
+from services.documents import Upload
+from services.enrolment_form import PaperReturn, PieceText
 from services.enrolments import EnrolmentView
+from services.fields import validated
 from services.idempotency import once
 from services.problems import (
     AlreadySubmitted,
+    DocumentRefused,
     EngineUnavailable,
     InvalidFields,
     KeyReused,
     NotAllowed,
     NotAuthenticated,
     NotFound,
+    NotYetScanned,
     RefusedByRules,
+    StorageAway,
+    UnreadableUpload,
 )
 from services.staff import Desk
 from services.views import AffiliationSummary
-from web.callers import KeyCaller
+from web.callers import KeyCaller, StaffCaller
 from web.parts import Parts, parts
+from web.uploads import File
 
 router = APIRouter(prefix="/staff", tags=["staff"])
 
 Use = Annotated[Parts, Depends(parts)]
+Reference = Annotated[str, Query(min_length=12, max_length=40, pattern="^[0-9A-Fa-f ]+$", examples=["4F3A 9C21 0B7E"])]
+PieceInPath = Annotated[PieceText, Path()]
+FILE_HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'", "Cache-Control": "no-store"}
 
 
 @router.get("/desk", responses=describes(NotAuthenticated, NotAllowed))
 async def desk(caller: KeyCaller, use: Use) -> Desk:
     """The affiliations that wait for staff."""
     return await use.staff.desk(caller)
+
+
+@router.get("/affiliations", responses=describes(NotAuthenticated, NotAllowed, InvalidFields))
+async def by_reference(reference: Reference, caller: StaffCaller, use: Use) -> Desk:
+    """The affiliation whose reference a paper carries, in words and as a QR code."""
+    return await use.staff.by_reference(caller, reference)
 
 
 @router.post(
@@ -62,3 +81,77 @@ async def resolve_doubt(
     return await use.staff.resolve_doubt(
         caller, affiliation_id, request, once(use.cipher, key, "resolve_doubt", affiliation_id, request)
     )
+
+
+@router.get("/document-checks", responses=describes(NotAuthenticated, NotAllowed))
+async def document_checks(caller: KeyCaller, use: Use) -> CheckQueue:
+    """The enrolments whose documents wait for a check, the oldest first."""
+    return await use.document_checks.queue(caller)
+
+
+@router.get(
+    "/affiliations/{affiliation_id}/documents",
+    responses=describes(NotAuthenticated, NotAllowed, NotFound, InvalidFields),
+)
+async def documents(affiliation_id: UUID, caller: KeyCaller, use: Use) -> Review:
+    """The documents of one enrolment, with what was seen at once and what is still missing."""
+    return await use.document_checks.review(caller, affiliation_id)
+
+
+@router.post(
+    "/affiliations/{affiliation_id}/documents",
+    status_code=201,
+    openapi_extra=UPLOAD_BODY,
+    responses=describes(
+        NotAuthenticated,
+        NotAllowed,
+        NotFound,
+        RefusedByRules,
+        DocumentRefused,
+        UnreadableUpload,
+        InvalidFields,
+        StorageAway,
+    ),
+)
+async def add_document(affiliation_id: UUID, caller: StaffCaller, file: File, use: Use) -> Review:
+    """A document that came by post, scanned: accepted as it is taken in."""
+    upload = validated(Upload, file.fields)
+    return await use.document_checks.add(caller, affiliation_id, upload, file.name, file.content)
+
+
+@router.get(
+    "/documents/{document_id}/file",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/pdf": {}, "image/jpeg": {}}, "description": "The file as it is kept"},
+        **describes(NotAuthenticated, NotAllowed, NotFound, NotYetScanned, InvalidFields, StorageAway),
+    },
+)
+async def file(document_id: UUID, caller: KeyCaller, use: Use) -> Response:
+    """The file itself; who read it is in the audit log."""
+    name, media_type, content = await use.document_checks.file(caller, document_id)
+    return Response(
+        content, media_type=media_type, headers={**FILE_HEADERS, "Content-Disposition": content_disposition(name)}
+    )
+
+
+@router.post(
+    "/affiliations/{affiliation_id}/pieces/{piece}/acceptance",
+    responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, InvalidFields),
+)
+async def accept_piece(
+    affiliation_id: UUID, piece: PieceInPath, request: Accept, caller: KeyCaller, use: Use
+) -> Review:
+    """Accept what came of a piece, or settle one that is missing."""
+    return await use.document_checks.accept(caller, affiliation_id, piece, request)
+
+
+@router.post(
+    "/affiliations/{affiliation_id}/pieces/{piece}/request",
+    responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, InvalidFields),
+)
+async def ask_for_piece(
+    affiliation_id: UUID, piece: PieceInPath, request: AskAgain, caller: KeyCaller, use: Use
+) -> Review:
+    """Ask for a piece again, with the reason: the employee is written to, and has until the deadline."""
+    return await use.document_checks.ask_again(caller, affiliation_id, piece, request)

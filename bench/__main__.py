@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from bench import arriving, declaring, life, lists, memory, starting
+from bench import arriving, declaring, documents, drafting, life, lists, memory, starting, uploading
 from bench.report import Figure, show, write
 from bench.stack import Stack, open_stack
 
@@ -22,7 +22,10 @@ def measurements(rows: int) -> dict[str, tuple[str, Measure]]:
         "life": ("A whole life on Temporal", life.measure),
         "arriving": ("From the employer's click to the mailbox, idle", arriving.measure),
         "declaring": ("Declaring people, beside the bare floor", declaring.measure),
+        "drafting": ("One answer of the form kept, beside a bare UPDATE", drafting.measure),
+        "uploading": ("A phone's photo of 12 megapixels, beside reading and writing it", uploading.measure),
         "memory": ("The worker's cache of open affiliations", memory.measure),
+        "documents": ("Letters, forms and receipts as PDF, beside a bare page", lambda stack: documents.measure()),
         "starting": ("make run", lambda stack: starting.measure()),
         "lists": (f"Lists, {rows:,} affiliations", lambda stack: lists.measure(stack, rows=rows)),
     }

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from datetime import date, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import httpx2
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bench import load
 from bench.costs import Cost, cost, name
+from bench.employee import Employee, invited
 from bench.people import declarations
 from bench.report import Figure
 from bench.stack import Stack, running
 from bench.waiting import until
-from domain.identifiers import Civility
-from domain.synthetic import synthetic_iban, synthetic_nir
+from local import demo_documents
 
 WAIT_SECONDS = 30
 QUEUE = "bench-least"
-INVITATION = """
-SELECT m.text FROM local_message m
-JOIN dispatch d ON d.id = m.dispatch_id
-JOIN affiliation a ON a.id = d.affiliation_id
-WHERE a.id = $1::uuid AND a.status = 'sent'
+CONFIRMED = """
+SELECT EXISTS (SELECT FROM dispatch WHERE affiliation_id = $1::uuid AND kind = 'confirmation'
+               AND handed_over_at IS NOT NULL)
 """
+
+Ending = Callable[[Employee, httpx2.AsyncClient], Awaitable[None]]
 
 
 @activity.defn
@@ -54,14 +52,20 @@ class Least:
 
 
 async def measure(stack: Stack) -> list[Figure]:
-    """Invited, drafted, finalised, confirmed: two activities, one timer, two updates."""
+    """Invited by e-mail, drafted, finalised, confirmed: two activities, one timer, two updates. Then the same with
+    documents that staff check, and with documents that have to be asked for."""
     client = await stack.temporal_client()
     least = await _least(client)
-    whole = await _whole(stack, client)
+    async with running(stack.worker()), running(stack.api()):
+        whole = await _whole(stack, client, _complete_on_paper)
+        checked = await _whole(stack, client, _with_documents)
+        asked_for = await _whole(stack, client, _documents_later)
     return [
         *_figures("least workflow (1 activity, 1 timer, 1 update)", least),
-        *_figures("whole affiliation", whole, events=44, actions=12),
+        *_figures("whole affiliation, nothing to check", whole, events=44, actions=12),
         Figure("whole affiliation: events to the least", whole.events / least.events, "×"),
+        *_figures("with two documents checked by staff", checked),
+        *_figures("with two documents asked for, then received", asked_for),
     ]
 
 
@@ -89,39 +93,56 @@ async def _least(client: Client) -> Cost:
     return cost(await handle.fetch_history())
 
 
-async def _whole(stack: Stack, client: Client) -> Cost:
+async def _whole(stack: Stack, client: Client, ending: Ending) -> Cost:
+    """Declared, invited, a draft saved, then `ending`, until the workflow has ended."""
     connection = await stack.database()
-    async with running(stack.worker()), running(stack.api()):
-        posted = await load.generate(stack.api_port, stack.key, [next(declarations(stack.siret))], 1)
-        await _live(stack, connection, posted.ids[0])
-        handle = client.get_workflow_handle(f"affiliation-{posted.ids[0]}")
+    key = {"Authorization": f"Bearer {stack.staff_key}"}
+    async with (
+        invited(stack, connection, declarations(stack.siret)) as employee,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{stack.api_port}/api/v1/staff", headers=key) as staff,
+    ):
+        handle = client.get_workflow_handle(f"affiliation-{employee.affiliation_id}")
+        await ending(employee, staff)
+        await until(lambda: connection.fetchval(CONFIRMED, employee.affiliation_id), WAIT_SECONDS)
         await asyncio.wait_for(handle.result(), WAIT_SECONDS)
         spent = cost(await handle.fetch_history())
     await connection.close()
     return spent
 
 
-async def _live(stack: Stack, connection: asyncpg.Connection, affiliation_id: str) -> None:
-    """The employee's part: open the link, save a draft, send the form."""
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{stack.api_port}/api/v1/enrolments") as employee:
-        token = await _token(connection, affiliation_id)
-        (await employee.post("/access", json={"token": token})).raise_for_status()
-        draft = {"version": 0, "content": {"level": "BASE"}}
-        (await employee.put("/current", json=draft)).raise_for_status()
-        form = {
-            "nir": synthetic_nir(Civility.madame, date(1990, 5, 12)),
-            "level": "BASE",
-            "iban": synthetic_iban(7),
-            "account_holder": "Camille Mesure",
-            "consent": True,
-            "signature": "Camille Mesure",
-        }
-        (await employee.post("/current/submission", json=form)).raise_for_status()
+async def _complete_on_paper(employee: Employee, staff: httpx2.AsyncClient) -> None:
+    """A draft online; then the form comes back on paper and nothing is missing."""
+    await employee.save()
+    path = f"/affiliations/{employee.affiliation_id}/paper-return"
+    (await staff.post(path, json={"answers": employee.answers})).raise_for_status()
 
 
-async def _token(connection: asyncpg.Connection, affiliation_id: str) -> str:
-    """The link's token, once the invitation is in the mailbox and recorded."""
-    text = await until(lambda: connection.fetchval(INVITATION, affiliation_id), WAIT_SECONDS)
-    found = re.search(r"/e/([\w-]{43})", text)
-    assert found, "an invitation has a link"
-    return found.group(1)
+async def _with_documents(employee: Employee, staff: httpx2.AsyncClient) -> None:
+    """Online, the documents with the form; staff accept both a moment later."""
+    version = await employee.save()
+    for piece, paper in _papers(employee).items():
+        await employee.upload(piece, paper.name, paper.content)
+    await employee.send(version)
+    await _accept(employee, staff)
+
+
+async def _documents_later(employee: Employee, staff: httpx2.AsyncClient) -> None:
+    """Online without documents, which are asked for by e-mail; they come one after the other, and are accepted."""
+    await employee.send(await employee.save(), later=True)
+    for piece, paper in _papers(employee).items():
+        await employee.upload(piece, paper.name, paper.content)
+    await _accept(employee, staff)
+
+
+async def _accept(employee: Employee, staff: httpx2.AsyncClient) -> None:
+    for piece in _papers(employee):
+        path = f"/affiliations/{employee.affiliation_id}/pieces/{piece}/acceptance"
+        (await staff.post(path, json={})).raise_for_status()
+
+
+def _papers(employee: Employee) -> dict[str, demo_documents.Paper]:
+    answers, today = employee.answers, datetime.now(UTC).date()
+    return {
+        "rib": demo_documents.rib(answers["iban"], answers["account_holder"]),
+        "social_security_certificate": demo_documents.certificate(answers["nir"], answers["account_holder"], on=today),
+    }

@@ -1,7 +1,6 @@
 """A light HTTP load generator, in a process of its own: `python -m bench.load PORT KEY CONCURRENCY < bodies`.
 
-Raw streams with keep-alive: on two cores a client library would take the time that is to be measured. Each line of
-the standard input is the body of one POST /api/v1/affiliations; the answer is one line of JSON.
+Each line of the standard input is the body of one POST /api/v1/affiliations; the answer is one line of JSON.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+
+from bench.wire import Wire
 
 PATH = "/api/v1/affiliations"
 
@@ -52,36 +53,23 @@ async def generate(port: int, key: str, bodies: list[bytes], concurrency: int) -
     pending = iter(bodies)
     latencies: list[float] = []
     ids: list[str] = []
-    streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(concurrency)]
+    wires = [await Wire.open(port) for _ in range(concurrency)]
     began = time.perf_counter()
-    await asyncio.gather(*(_post_all(stream, key, pending, latencies, ids) for stream in streams))
+    await asyncio.gather(*(_post_all(wire, key, pending, latencies, ids) for wire in wires))
     seconds = time.perf_counter() - began
-    for _, writer in streams:
-        writer.close()
+    for wire in wires:
+        wire.close()
     return Load(seconds, latencies, ids)
 
 
-async def _post_all(
-    stream: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-    key: str,
-    pending: Iterator[bytes],
-    latencies: list[float],
-    ids: list[str],
-) -> None:
-    reader, writer = stream
-    head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
-    ).encode()
+async def _post_all(wire: Wire, key: str, pending: Iterator[bytes], latencies: list[float], ids: list[str]) -> None:
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     for body in pending:
         began = time.perf_counter()
-        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        status, _, headers = answer.partition(b"\r\n")
-        length = int(headers.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-        content = await reader.readexactly(length)
+        status, content = await wire.send("POST", PATH, headers, body)
         latencies.append(time.perf_counter() - began)
-        if b" 201 " not in status:
-            raise RuntimeError(f"{status!r} {content!r}")
+        if status != 201:
+            raise RuntimeError(f"{status} {content!r}")
         ids.append(json.loads(content)["id"])
 
 

@@ -1,4 +1,4 @@
-"""Declarations of distinct valid people."""
+"""Declarations of distinct valid people, and their answers on the form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from domain.identifiers import Civility
-from domain.synthetic import synthetic_mobile, synthetic_nir
+from domain.synthetic import synthetic_iban, synthetic_mobile, synthetic_nir
 
 _numbers = count()
 _DEPARTMENTS = [f"{number:02}" for number in range(1, 96) if number != 20]
@@ -44,4 +44,27 @@ def declaration(siret: str, number: int) -> dict[str, Any]:
         "professional_status": "NC",
         "scheme": "RG",
         "contract_kind": "cdi",
+    }
+
+
+def answers_to(declared: dict[str, Any]) -> dict[str, str]:
+    """The form of somebody declared so, who joins alone and confirms what their employer said."""
+    employee = declared["employee"]
+    name = f"{employee['first_names']} {employee['last_name']}"
+    return {
+        "identity_correct": "yes",
+        "birth_date": employee["birth_date"],
+        "nir": employee["nir"],
+        "scheme": declared["scheme"],
+        **{field: employee["address"][field] for field in ("line1", "postcode", "city")},
+        "path": "join",
+        "has_dependants": "no",
+        "level": "BASE",
+        "iban": synthetic_iban(7),
+        "account_holder": name,
+        "teletransmission": "yes",
+        "consent_data": "yes",
+        "consent_teletransmission": "yes",
+        "declaration_of_honour": "yes",
+        "signature": name,
     }

@@ -44,7 +44,7 @@ class Process(Application):
 
 
 class Stack:
-    """Running servers, one company with one establishment, and an API key for it."""
+    """Running servers, one company with one establishment, an API key for it, and one of staff."""
 
     def __init__(self, directory: Path, postgres: PostgresServer, temporal: TemporalServer) -> None:
         self.postgres = postgres
@@ -52,6 +52,7 @@ class Stack:
         self.directory = directory
         self.api_port = free_port()
         self.key = f"hcr_{secrets.token_urlsafe(32)}"
+        self.staff_key = f"hcr_{secrets.token_urlsafe(32)}"
         self.siret = synthetic_siret(synthetic_siren(COMPANY))
         self.company_id: UUID
         keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(3)]
@@ -61,6 +62,7 @@ class Stack:
             "FIELD_KEYS": f"1:{keys[0]}",
             "BLIND_INDEX_KEY": keys[1],
             "LINK_KEY": keys[2],
+            "LOCAL_DIR": str(directory),
             "LOG_LEVEL": "WARNING",
         }
         self.config = Settings.model_validate({name.lower(): value for name, value in self.environment.items()})
@@ -75,6 +77,10 @@ class Stack:
         return self._application(
             "worker", ("-m", "worker"), port, "/metrics", WORKER_METRICS_PORT=str(port), **settings
         )
+
+    def process(self, module: str, port: int, path: str) -> Process:
+        """A process of this folder, which listens on API_PORT (not started)."""
+        return self._application(module, ("-m", f"bench.{module}"), port, path, API_PORT=str(port))
 
     async def temporal_client(self) -> Client:
         return await connect(self.config)
@@ -144,7 +150,10 @@ async def _register(stack: Stack) -> None:
         await connection.execute(
             register.ADD_ESTABLISHMENT, stack.company_id, stack.siret, "HÔTEL DES MESURES", "75011", "PARIS"
         )
-        scopes = [Scope.read, Scope.write]
-        await connection.execute(register.ADD_API_KEY, "bench", key_hash(stack.key), scopes, [stack.company_id])
+        for key, scopes, companies in (
+            (stack.key, [Scope.read, Scope.write], [stack.company_id]),
+            (stack.staff_key, [Scope.staff], []),
+        ):
+            await connection.execute(register.ADD_API_KEY, "bench", key_hash(key), scopes, companies)
     finally:
         await connection.close()

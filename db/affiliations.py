@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -47,7 +48,9 @@ _SUMMARY = """
 SELECT a.id, a.former_id, c.siren, s.siret, s.name AS establishment, e.first_names, e.last_name, a.medium, a.status,
        a.status_at, a.declared_at, a.hired_on, a.professional_status, a.scheme, a.contract_kind, a.language,
        a.attention, a.pause, a.closure, a.next_step_kind, a.next_step_medium, a.next_step_at, a.version,
-       a.contact_version, a.employee_id, a.establishment_id, a.company_id
+       a.contact_version, a.employee_id, a.establishment_id, a.company_id,
+       CASE WHEN a.status = 'finalised' AND a.state ->> 'awaited' = 'true'
+            THEN CASE WHEN a.state -> 'missing' = '[]' THEN 'check' ELSE 'documents' END END AS awaits
 FROM affiliation a
 JOIN employee e ON e.id = a.employee_id
 JOIN establishment s ON s.id = a.establishment_id
@@ -55,6 +58,8 @@ JOIN company c ON c.id = a.company_id
 """
 
 GET = _SUMMARY + "WHERE a.id = $1"
+
+BY_REFERENCE = _SUMMARY + "WHERE right(a.id::text, 12) = $1 ORDER BY a.id LIMIT 10"
 
 FILTER = """
 WHERE ($1::text IS NULL OR c.siren = $1)
@@ -64,7 +69,7 @@ WHERE ($1::text IS NULL OR c.siren = $1)
   AND ($5::text IS NULL OR e.search_name LIKE '%' || $5 || '%')
   AND ($6::date IS NULL OR a.status_at >= $6::date::timestamp AT TIME ZONE 'Europe/Paris')
   AND ($7::date IS NULL OR a.status_at < ($7::date + 1)::timestamp AT TIME ZONE 'Europe/Paris')
-  AND ($8::boolean IS NULL OR (a.attention IS NOT NULL AND a.status IN ('preparing', 'sent', 'started')) = $8)
+  AND ($8::boolean IS NULL OR (a.attention IS NOT NULL AND a.status <> 'abandoned') = $8)
 """
 
 LIST_NEWEST = (
@@ -85,10 +90,11 @@ ORDER BY a.status_at, a.id LIMIT $11
 """
 )
 
+# After the form pieces may still be awaited; what nothing awaits any more has no attention.
 STAFF_DESK = (
     _SUMMARY
     + """
-WHERE a.attention IN ('uncertain', 'refused') AND a.status IN ('preparing', 'sent', 'started')
+WHERE a.attention IN ('uncertain', 'refused', 'pieces_overdue', 'unreachable_for_pieces') AND a.status <> 'abandoned'
 ORDER BY a.status_at LIMIT $1
 """
 )
@@ -124,6 +130,11 @@ ON CONFLICT (affiliation_id, number) DO NOTHING
 
 LOCK = "SELECT status, version FROM affiliation WHERE id = $1 FOR UPDATE"
 
+# What the employee gave of themselves is not the employer's to read.
+EMPLOYERS_CONTACT = "SELECT max(version) FROM contact WHERE affiliation_id = $1 AND given_by = 'employer'"
+
+STATE = "SELECT state, policy FROM affiliation WHERE id = $1"
+
 ADD_CONTACT = """
 INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, line2, postcode, city, country)
 SELECT $1, (SELECT max(version) + 1 FROM contact WHERE affiliation_id = $1), company_id, $2, $3, $4, $5, $6, $7, $8
@@ -137,12 +148,21 @@ SELECT a.id, a.company_id, a.employee_id, a.establishment_id, a.language, a.hire
        a.contract_kind, a.status, a.policy, e.civility, e.last_name, e.birth_name, e.first_names, e.birth_date,
        e.nir_sealed,
        s.name AS establishment, s.siret, s.city AS establishment_city, c.version AS contact_version, c.email, c.phone,
-       c.line1, c.line2, c.postcode, c.city, c.country, n.missing
+       c.line1, c.line2, c.postcode, c.city, c.country, c.given_by, a.origin,
+       coalesce($3::text[], n.missing) AS missing, n.checking, coalesce(w.ended_on, w.ends_on) AS waiver_ended_on,
+       EXISTS (SELECT FROM waiver v WHERE v.affiliation_id = a.id) AS waived,
+       (SELECT jsonb_object_agg(d.key, d.first_names) FROM dependant d
+        WHERE d.affiliation_id = a.id AND d.key IS NOT NULL) AS dependant_names,
+       (SELECT jsonb_object_agg(r.piece, r.verdict_reason)
+        FROM (SELECT DISTINCT ON (f.piece) f.piece, f.verdict_reason FROM document f
+              WHERE f.affiliation_id = a.id AND f.verdict = 'refused'
+              ORDER BY f.piece, f.verdict_at DESC) r) AS refusals
 FROM affiliation a
 JOIN employee e ON e.id = a.employee_id
 JOIN establishment s ON s.id = a.establishment_id
 JOIN contact c ON c.affiliation_id = a.id AND c.version = coalesce($2, a.contact_version)
 LEFT JOIN enrolment n ON n.affiliation_id = a.id
+LEFT JOIN waiver w ON w.affiliation_id = a.former_id AND a.origin = 'waiver_ended'
 WHERE a.id = $1
 """
 
@@ -158,13 +178,23 @@ WHERE a.version = 0 AND a.declared_at < now() - make_interval(secs => $1)
 ORDER BY a.declared_at LIMIT $2
 """
 
-# Those looked at longest ago, and those whose step is overdue although no provider keeps it waiting.
+# Those looked at longest ago, and those whose step is overdue although no provider keeps it waiting. A workflow stands
+# behind a finalised one, too, while it says that pieces or their check are awaited.
 TO_CHECK = """
 (SELECT id, false AS overdue FROM affiliation
  WHERE status IN ('preparing', 'sent', 'started') AND version > 0 ORDER BY checked_at NULLS FIRST LIMIT $2)
 UNION ALL
+(SELECT id, false FROM affiliation
+ WHERE status = 'finalised' AND state ->> 'awaited' = 'true' ORDER BY checked_at NULLS FIRST LIMIT $2)
+UNION ALL
 (SELECT a.id, true FROM affiliation a
  WHERE a.status IN ('preparing', 'sent', 'started') AND a.version > 0
+   AND a.next_step_at < now() - make_interval(mins => $1)
+   AND NOT EXISTS (SELECT FROM dispatch d WHERE d.affiliation_id = a.id AND d.state = 'prepared' AND d.attempts > 0)
+ ORDER BY a.next_step_at LIMIT $2)
+UNION ALL
+(SELECT a.id, true FROM affiliation a
+ WHERE a.status = 'finalised' AND a.state ->> 'awaited' = 'true'
    AND a.next_step_at < now() - make_interval(mins => $1)
    AND NOT EXISTS (SELECT FROM dispatch d WHERE d.affiliation_id = a.id AND d.state = 'prepared' AND d.attempts > 0)
  ORDER BY a.next_step_at LIMIT $2)
@@ -178,7 +208,8 @@ WHERE id = ANY ($1)
 
 COUNT_STUCK = """
 SELECT count(*) FROM affiliation
-WHERE stuck_since IS NOT NULL AND status IN ('preparing', 'sent', 'started')
+WHERE stuck_since IS NOT NULL
+  AND (status IN ('preparing', 'sent', 'started') OR status = 'finalised' AND state ->> 'awaited' = 'true')
 """
 
 RESTART_SOURCE = """
@@ -195,14 +226,17 @@ WHERE a.id = $1
 RESTART = """
 WITH declared AS (
     INSERT INTO affiliation (id, company_id, establishment_id, employee_id, former_id, language, hired_on,
-                             professional_status, scheme, contract_kind, declared_by, policy, medium, asked_medium)
+                             professional_status, scheme, contract_kind, declared_by, policy, medium, asked_medium,
+                             origin)
     SELECT $2, company_id, establishment_id, employee_id, id, language, hired_on, professional_status, scheme,
-           contract_kind, $3, $4, $5, asked_medium
+           contract_kind, $3, $4, $5, asked_medium, 'restarted'
     FROM affiliation WHERE id = $1
     RETURNING id, company_id, declared_at
 ), reached AS (
-    INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, line2, postcode, city, country)
-    SELECT declared.id, 1, declared.company_id, k.email, k.phone, k.line1, k.line2, k.postcode, k.city, k.country
+    INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, line2, postcode, city, country,
+                         given_by)
+    SELECT declared.id, 1, declared.company_id, k.email, k.phone, k.line1, k.line2, k.postcode, k.city, k.country,
+           k.given_by
     FROM declared, affiliation former
     JOIN contact k ON k.affiliation_id = former.id AND k.version = former.contact_version
     WHERE former.id = $1
@@ -216,6 +250,51 @@ WITH declared AS (
 )
 SELECT declared_at FROM declared
 """
+
+# A waiver that ended brings the person back: what is known of them, and what already stands in its place.
+RENEWAL_SOURCE = """
+SELECT a.id, a.asked_medium, s.siret, c.siren, s.closed_on, k.email IS NOT NULL AS has_email,
+       k.phone IS NOT NULL AS has_phone,
+       (SELECT n.id FROM affiliation n WHERE n.former_id = a.id AND n.origin = 'waiver_ended') AS renewed,
+       EXISTS (SELECT FROM coverage v
+               WHERE v.employee_id = a.employee_id AND v.establishment_id = a.establishment_id
+                 AND (v.ends_on IS NULL OR v.ends_on > $2)) AS covered
+FROM affiliation a
+JOIN establishment s ON s.id = a.establishment_id
+JOIN company c ON c.id = a.company_id
+JOIN contact k ON k.affiliation_id = a.id AND k.version = a.contact_version
+WHERE a.id = $1
+"""
+
+RENEW = """
+WITH declared AS (
+    INSERT INTO affiliation (id, company_id, establishment_id, employee_id, former_id, language, hired_on,
+                             professional_status, scheme, contract_kind, declared_by, policy, medium, asked_medium,
+                             origin)
+    SELECT $2, company_id, establishment_id, employee_id, id, language, hired_on, professional_status, scheme,
+           contract_kind, 'system', $3, $4, asked_medium, 'waiver_ended'
+    FROM affiliation WHERE id = $1
+    RETURNING id, company_id, declared_at
+), reached AS (
+    INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, line2, postcode, city, country,
+                         given_by)
+    SELECT declared.id, 1, declared.company_id, k.email, k.phone, k.line1, k.line2, k.postcode, k.city, k.country,
+           k.given_by
+    FROM declared, affiliation former
+    JOIN contact k ON k.affiliation_id = former.id AND k.version = former.contact_version
+    WHERE former.id = $1
+), told AS (
+    INSERT INTO affiliation_event (affiliation_id, number, company_id, kind, at, actor_kind, details)
+    SELECT id, 0, company_id, 'declared', declared_at, 'system', jsonb_build_object('former', $1::text)
+    FROM declared
+), audited AS (
+    INSERT INTO audit_log (company_id, affiliation_id, actor_kind, event)
+    SELECT company_id, id, 'system', 'affiliation.renewed' FROM declared
+)
+SELECT declared_at FROM declared
+"""
+
+END_WAIVER = "UPDATE waiver SET ended_on = $2 WHERE affiliation_id = $1 AND ended_on IS NULL"
 
 OPEN_LIKE = """
 SELECT a.id FROM affiliation a JOIN affiliation former USING (establishment_id, employee_id)
@@ -361,7 +440,15 @@ async def project(connection: Connection, affiliation_id: UUID, at: datetime, sn
 
 
 async def person(
-    connection: Connection, affiliation_id: UUID, contact_version: int | None = None
+    connection: Connection,
+    affiliation_id: UUID,
+    contact_version: int | None = None,
+    missing: Iterable[str] | None = None,
 ) -> asyncpg.Record | None:
-    """Everything a message or a form says of the person; with that version of the contact, or the current one."""
-    return await connection.fetchrow(PERSON, affiliation_id, contact_version)
+    """Everything a message or a form says of the person; with that version of the contact, or the current one.
+
+    `missing`: the pieces that it says are missing, where they are not those of the enrolment as it is now.
+    `waiver_ended_on` is set where a waiver that ended brings the person back.
+    """
+    pieces = None if missing is None else list(missing)
+    return await connection.fetchrow(PERSON, affiliation_id, contact_version, pieces)

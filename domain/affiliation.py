@@ -59,6 +59,8 @@ class Attention(StrEnum):
     unreachable = "unreachable"  # the employer: no address on file reaches the employee
     uncertain = "uncertain"  # staff: nobody can tell whether a message left
     refused = "refused"  # staff: the provider refuses us, not the address
+    pieces_overdue = "pieces_overdue"  # staff: the pieces asked for did not come within their time
+    unreachable_for_pieces = "unreachable_for_pieces"  # staff: pieces are missing and no address reaches the employee
 
 
 class Channel(StrEnum):
@@ -87,6 +89,9 @@ class Refused(StrEnum):
     not_paused = "not_paused"
     no_doubt = "nothing_in_doubt"
     stale_contact = "stale_contact"
+    not_finalised = "affiliation_not_finalised"
+    stale_pieces = "stale_pieces"
+    waiver_ended = "waiver_already_ended"
 
 
 class Refusal(Exception):
@@ -125,6 +130,9 @@ class AffiliationState:
 
     `clock_since` is where the automatic clock (reminders, fallback, abandonment) counts from: the acceptance of the
     first message, then the last draft, the employer's last reminder, a correction, a resumption.
+
+    The completed form closes it; `awaited` says that pieces or staff's check of them keep it going all the same, until
+    nothing is missing and nothing waits for a check.
     """
 
     status: Status
@@ -144,14 +152,27 @@ class AffiliationState:
     attention: Attention | None = None
     doubt: Message | None = None  # the message that `attention` is about, where staff must say
     closure: Closure | None = None
-    missing: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # pieces still to come (domain/pieces.py)
     version: int = 0  # counts the changes; numbers the timeline
+    checking: bool = False  # documents wait for staff's check
+    # False also where everything is awaited but nobody waits: an affiliation finalised by a version that did not
+    awaited: bool = False
+    pieces_version: int = 0  # of what is missing and being checked, as the database counts it
+    pieces_since: datetime | None = (
+        None  # when pieces were last asked for: where their reminders and deadline count from
+    )
 
     # --- reading
 
     @property
     def closed(self) -> bool:
+        """No longer on its way: finalised or abandoned. What is `awaited` may still lead to messages."""
         return self.status not in OPEN
+
+    @property
+    def over(self) -> bool:
+        """Closed, and nothing is awaited: nothing more happens but what `waiting` owes."""
+        return self.closed and not self.awaited
 
     def next_number(self, kind: MessageKind) -> int:
         return self.numbers.get(kind, 0) + 1
@@ -188,17 +209,22 @@ class AffiliationState:
     def link_asked(self, at: datetime, policy: Policy) -> Self:
         """« Retrouver mon lien »: the invitation again, to the contact on file and nowhere else.
 
-        Raises Refusal: closed, a message is under way already, unreachable, or too soon.
+        While pieces are missing it is the request for them that leaves again. Raises Refusal: closed, a message is
+        under way already, unreachable, or too soon.
         """
-        self._refuse_if_closed()
+        if self._pieces_missing:
+            kind, reached = MessageKind.missing_pieces, self.way_of(MessageKind.missing_pieces) is not None
+        else:
+            self._refuse_if_closed()
+            kind, reached = MessageKind.invitation, self.medium in self.reachable
         allowed_from = self.link_asked_at and self.link_asked_at + policy.link_recovery_cooldown
         if allowed_from and at < allowed_from:
             raise Refusal(Refused.too_soon, retry_at=allowed_from)
         if self.waiting:
             raise Refusal(Refused.under_way)
-        if self.medium not in self.reachable:
+        if not reached:
             raise Refusal(Refused.unreachable)
-        return replace(self, waiting=(MessageKind.invitation,), link_asked_at=at)
+        return replace(self, waiting=(kind,), link_asked_at=at)
 
     def contact_corrected(
         self, at: datetime, version: int, changed: Iterable[Medium], reachable: Iterable[Medium]
@@ -206,9 +232,11 @@ class AffiliationState:
         """A corrected address: its links die, its 24 h are forgotten, the invitation leaves anew, the clock restarts.
 
         `changed`: media whose address differs from the former version; `reachable`: media with an address in the new
-        version. Media known to fail stay so unless their address changed. Raises Refusal: closed, stale version.
+        version. Media known to fail stay so unless their address changed. While pieces are missing it is the request
+        for them that leaves anew; while documents are only checked, nothing does. Raises Refusal: closed, or overtaken
+        by a newer version.
         """
-        self._refuse_if_closed()
+        self._refuse_if_over()
         if version <= self.contact_version:
             raise Refusal(Refused.stale_contact)
         changed = tuple(changed)
@@ -221,6 +249,8 @@ class AffiliationState:
             employer_reminded_at={m: t for m, t in self.employer_reminded_at.items() if m not in changed},
             reachable=now_reachable,
         )
+        if state.closed:
+            state = replace(state, waiting=state._carried())
         if set(changed) == {Medium.sms}:
             return state  # no message of an affiliation goes there by itself
         medium = self.medium
@@ -230,6 +260,9 @@ class AffiliationState:
             medium = Medium.post
         if medium is self.medium and medium not in changed:
             return state  # another address than the one in use: nothing to send anew
+        if state.closed:
+            state = replace(state, medium=medium)
+            return state._pieces_asked(at) if state.missing else state
         if medium not in now_reachable:
             return state._unreachable()
         # sent anew: what became of a message to the former address no longer matters
@@ -253,18 +286,71 @@ class AffiliationState:
             doubt=None,
         )
 
-    def completed(self, missing: tuple[str, ...] = ()) -> Self:
-        """The completed form came back, online or on paper. Raises Refusal: closed."""
+    def completed(
+        self,
+        at: datetime,
+        missing: tuple[str, ...] = (),
+        *,
+        checking: bool = False,
+        pieces_version: int = 0,
+        contact_version: int | None = None,
+        reachable: Iterable[Medium] | None = None,
+    ) -> Self:
+        """The completed form came back, online or on paper. Raises Refusal: closed.
+
+        `contact_version`, `reachable`: the contact that the employee gave with it, and the media it has an address
+        for; later messages go there, by e-mail where there is one. One older than the present contact is ignored.
+        """
         self._refuse_if_closed()
-        if missing and self._way(self.medium) is not None:
-            waiting: tuple[MessageKind, ...] = (MessageKind.missing_pieces,)
-        elif not missing and Medium.email in self.reachable:
-            waiting = (MessageKind.confirmation,)
-        else:
-            waiting = ()
-        return replace(
-            self, status=Status.finalised, waiting=waiting, missing=missing, attention=None, doubt=None, pause=None
+        state = replace(
+            self,
+            status=Status.finalised,
+            waiting=(),
+            missing=missing,
+            checking=checking,
+            awaited=bool(missing) or checking,
+            pieces_version=pieces_version,
+            attention=None,
+            doubt=None,
+            pause=None,
         )
+        if contact_version is not None and contact_version > self.contact_version and reachable is not None:
+            state = state._reached_by(contact_version, tuple(reachable))
+        if missing:
+            return state._pieces_asked(at)
+        return state._confirmed()
+
+    def pieces_changed(self, at: datetime, version: int, missing: tuple[str, ...], checking: bool) -> Self:
+        """What is missing or waits for staff's check changed after the form: asked for, received, or checked.
+
+        A piece that was not missing before is asked for at once, and the clock of the reminders restarts. When nothing
+        is awaited any more, whoever was asked for pieces hears that the file is complete. Raises Refusal: not
+        finalised, or overtaken by a newer version.
+        """
+        if self.status is not Status.finalised:
+            raise Refusal(Refused.not_finalised)
+        if version <= self.pieces_version:
+            raise Refusal(Refused.stale_pieces)
+        state = replace(
+            self,
+            missing=missing,
+            checking=checking,
+            awaited=bool(missing) or checking,
+            pieces_version=version,
+        )
+        if set(missing) - set(self.missing):
+            return state._pieces_asked(at)
+        if missing:
+            return state
+        state = state._pieces_all_in()
+        if checking:
+            return state
+        state = replace(state, attention=None, doubt=None, pieces_since=None)
+        return state._confirmed() if self.pieces_since else state
+
+    def pieces_overdue(self) -> Self:
+        """The pieces did not come within their time: staff take over, nothing automatic leaves any more."""
+        return replace(self, attention=Attention.pieces_overdue, doubt=None)
 
     def declined(self, by: Medium, reason: DeclineReason) -> Self:
         """« J'ai quitté l'entreprise » ends it; « Ce n'est pas moi » means that this address is not the employee's."""
@@ -296,7 +382,7 @@ class AffiliationState:
 
     def doubt_resolved(self, verdict: Verdict, at: datetime) -> Self:
         """Staff found out what became of the message in doubt: it left, or it is sent again under a new number."""
-        self._refuse_if_closed()
+        self._refuse_if_over()
         if self.doubt is None:
             raise Refusal(Refused.no_doubt)
         doubt = self.doubt
@@ -320,8 +406,10 @@ class AffiliationState:
             case Result.accepted:
                 return state._left(message, at)
             case Result.bad_address:
-                return state._lost(message.medium) if not state.closed else state
-            case Result.uncertain | Result.refused if not (state.closed or state.attention is Attention.unreachable):
+                return state._lost(message.medium) if not state.over else state
+            case Result.uncertain | Result.refused if (
+                state._of_concern(message.kind) and state.attention not in _HIDDEN_BY_NO_DOUBT
+            ):
                 attention = Attention.uncertain if result is Result.uncertain else Attention.refused
                 return replace(state, attention=attention, doubt=message)
             case _:
@@ -333,7 +421,7 @@ class AffiliationState:
         What concerns an address since corrected, or one already known to fail, changes nothing.
         """
         outdated = contact_version < self.address_versions.get(medium, 1)
-        if self.closed or outdated:
+        if self.over or outdated:
             return self
         return self._lost(medium)
 
@@ -344,7 +432,7 @@ class AffiliationState:
         if message.automatic:
             state = replace(state, last_automatic_at=at, next_rung=message.rung + 1)
         if state.closed:
-            return state
+            return state._pieces_request_left(message, at) if state._pieces_missing else state
         if message.kind is MessageKind.employer_reminder:  # the 24 hours count from when it left
             state = replace(state, employer_reminded_at={**state.employer_reminded_at, message.medium: at})
         if message.kind in (MessageKind.invitation, MessageKind.employer_reminder, MessageKind.postal_fallback):
@@ -360,8 +448,12 @@ class AffiliationState:
         if medium not in self.reachable:
             return self  # known already
         state = replace(self, reachable=tuple(m for m in self.reachable if m is not medium))
+        if state.closed:
+            state = replace(state, waiting=state._carried())
         if medium is Medium.sms or self.medium in state.reachable:
             return state
+        if state.closed:
+            return state._pieces_asked_otherwise() if state.missing else state
         if Medium.post in state.reachable:
             return replace(state, waiting=(MessageKind.postal_fallback,))
         return state._unreachable()
@@ -369,6 +461,70 @@ class AffiliationState:
     def _unreachable(self) -> Self:
         """No medium in use is left: until a correction, which sends anew, a message in doubt matters no longer."""
         return replace(self, waiting=(), attention=Attention.unreachable, doubt=None)
+
+    # --- pieces that are missing after the form
+
+    @property
+    def _pieces_missing(self) -> bool:
+        return self.awaited and bool(self.missing)
+
+    def _of_concern(self, kind: MessageKind) -> bool:
+        """Whether it matters to anybody if a message of this kind left."""
+        if not self.closed:
+            return True
+        return self.awaited and kind is (MessageKind.missing_pieces if self.missing else MessageKind.confirmation)
+
+    def _pieces_asked(self, at: datetime) -> Self:
+        """Ask for what is missing, now; what waited, or was in doubt, spoke of something else."""
+        since = max(at, self.pieces_since or at)
+        return replace(self, pieces_since=since, next_rung=0, attention=None)._pieces_asked_otherwise()
+
+    def _pieces_asked_otherwise(self) -> Self:
+        """By the medium that reaches the employee; where there is none, staff must find another way."""
+        if self.way_of(MessageKind.missing_pieces) is None:
+            return replace(self, waiting=(), attention=Attention.unreachable_for_pieces, doubt=None)
+        attention = Attention.pieces_overdue if self.attention is Attention.pieces_overdue else None
+        return replace(self, waiting=(MessageKind.missing_pieces,), attention=attention, doubt=None)
+
+    def _pieces_request_left(self, message: Message, at: datetime) -> Self:
+        if message.kind is not MessageKind.missing_pieces:
+            return self
+        medium = (
+            message.medium if message.medium in self.reachable and message.medium is not Medium.sms else self.medium
+        )
+        state = replace(self, medium=medium)
+        if message.automatic or self.attention is Attention.pieces_overdue:
+            return state
+        return replace(state, pieces_since=max(at, self.pieces_since or at), next_rung=0)
+
+    def _pieces_all_in(self) -> Self:
+        """Nothing is missing any more: the request, what stands in its way and what is in doubt of it are pointless."""
+        waiting = tuple(kind for kind in self.waiting if kind is not MessageKind.missing_pieces)
+        about_the_request = self.doubt is None or self.doubt.kind is MessageKind.missing_pieces
+        if about_the_request:
+            return replace(self, waiting=waiting, attention=None, doubt=None)
+        return replace(self, waiting=waiting)
+
+    def _confirmed(self) -> Self:
+        by_email = Medium.email in self.reachable
+        return replace(self, waiting=(MessageKind.confirmation,) if by_email else ())
+
+    def _reached_by(self, version: int, reachable: tuple[Medium, ...]) -> Self:
+        """The contact that the employee gave themself: what was known of former addresses no longer matters."""
+        return replace(
+            self,
+            contact_version=version,
+            reachable=reachable,
+            address_versions={**self.address_versions, **dict.fromkeys(reachable, version)},
+            employer_reminded_at={},
+            medium=first_medium(reachable),
+        )
+
+    def _carried(self) -> tuple[MessageKind, ...]:
+        """Of what waits, what some medium still carries."""
+        return tuple(kind for kind in self.waiting if self.way_of(kind) is not None)
+
+    # --- ways
 
     def _way(self, medium: Medium) -> Medium | None:
         """The medium that reaches the employee: the one asked for, else the other one."""
@@ -392,6 +548,10 @@ class AffiliationState:
         if self.closed:
             raise Refusal(Refused.closed)
 
+    def _refuse_if_over(self) -> None:
+        if self.over:
+            raise Refusal(Refused.closed)
+
 
 def declared(at: datetime, reachable: Iterable[Medium], medium: Medium | None = None) -> AffiliationState:
     """A new affiliation, whose invitation waits to leave."""
@@ -412,6 +572,10 @@ def first_medium(reachable: Iterable[Medium], asked: Medium | None = None) -> Me
     if asked is not None and asked in media:
         return asked
     return Medium.email if Medium.email in media else Medium.post
+
+
+# What somebody must do anyway, doubt or not.
+_HIDDEN_BY_NO_DOUBT = (Attention.unreachable, Attention.unreachable_for_pieces, Attention.pieces_overdue)
 
 
 def _without_first(waiting: tuple[MessageKind, ...], kind: MessageKind) -> tuple[MessageKind, ...]:

@@ -26,9 +26,10 @@ class MessageKind(StrEnum):
 
 
 class Language(StrEnum):
-    """Languages of the employee's side; texts other than French arrive with their catalogues."""
+    """Languages of the employee's side; each has its catalogues in `messages/locales/`."""
 
     fr = "fr"
+    falc = "falc"  # « facile à lire et à comprendre »: French in short sentences and common words
     en = "en"
     pt = "pt"
     es = "es"

@@ -33,6 +33,10 @@ class Policy:
     abandonment_notice_days: int = 7
     employer_reminder_hours: int = 24
     link_recovery_hours: int = 24  # « Retrouver mon lien »
+    # Pieces that are missing after the form: their own reminders, and the day staff take over.
+    pieces: tuple[Reminder, ...] = (Reminder(7), Reminder(21))
+    pieces_days: int = 30
+    waiver_notice_days: int = 30  # before a waiver (« dispense ») ends, the person is asked again
     opens: time = time(9)
     closes: time = time(18)
 

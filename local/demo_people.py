@@ -64,15 +64,20 @@ COMPANIES = (HOTEL, BRASSERIE, CAFE)
 
 
 class Story(StrEnum):
-    """How far a person's way is taken, always through the real services and the workflow."""
+    """How far a person's way is taken, always through the real services and the workflow; the longest ways first."""
 
     abandoned = "abandoned"  # nobody ever answered: all reminders, the letter, the end
+    overdue = "overdue"  # the form online, its documents never: all reminders, then staff take over
     fallback = "fallback"  # three weeks of silence: the letter has left
     unreachable = "unreachable"  # the e-mail bounced, then the letter came back: the employer must correct
-    reminded = "reminded"  # one automatic reminder
+    asked_again = "asked_again"  # staff could not read a document: asked for again, and reminded of
+    accepted = "accepted"  # the form online with its documents, all of them accepted by staff
+    checking = "checking"  # the form online with its documents, which wait for staff
+    some_later = "some_later"  # the form online, some documents with it, the others asked for
     draft_reminded = "draft_reminded"  # a draft, then the reminder of it
-    online = "online"  # the form came back online
-    paper = "paper"  # the form came back on paper, a piece is missing
+    reminded = "reminded"  # one automatic reminder
+    waived = "waived"  # covered elsewhere until a date: a dispense
+    paper = "paper"  # the form came back on paper, pieces are missing
     started = "started"  # a draft
     relaunched = "relaunched"  # the employer asked for a reminder
     paused = "paused"
@@ -83,16 +88,22 @@ class Story(StrEnum):
 
 @dataclass(frozen=True)
 class Relative:
-    """A dependant: `partner` or `child`."""
+    """A dependant: `partner` or `child`. `attached_to`: whose certificate names them (`domain.dependants`)."""
 
     kind: str
     first_names: str
     birth_date: date
+    attached_to: str = "employee"
+    student: bool = False
 
 
 @dataclass(frozen=True)
 class Person:
-    """`slug` names them for ever: it is what tells the next run that they are loaded. `hired_days_ago`: at the load."""
+    """`slug` names them for ever: it is what tells the next run that they are loaded. `hired_days_ago`: at the load.
+
+    `language` is what the employer declared, `chooses` what the person chose on the form instead. `missing`: what staff
+    ask for beside what is empty on paper; `waived_days`: how long they are covered elsewhere, from the load.
+    """
 
     slug: str
     story: Story
@@ -115,6 +126,12 @@ class Person:
     level: str = "BASE"
     family: tuple[Relative, ...] = ()
     missing: tuple[str, ...] = ()
+    chooses: str = ""
+    waived_days: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_names} {self.last_name}"
 
     @property
     def email(self) -> str | None:
@@ -122,7 +139,7 @@ class Person:
         return f"{self.slug}@{domain}" if self.by_email else None
 
 
-# The longest ways first: they are walked side by side.
+# Their place here numbers them for ever (NIR, IBAN, telephone): new people go to the end.
 PEOPLE = (
     Person(
         "ryan.delcambre",
@@ -199,7 +216,7 @@ PEOPLE = (
     ),
     Person(
         "amina.carlier",
-        Story.online,
+        Story.accepted,
         HOTEL,
         0,
         "MME",
@@ -220,7 +237,7 @@ PEOPLE = (
     ),
     Person(
         "mathis.oberlinger",
-        Story.online,
+        Story.checking,
         BRASSERIE,
         1,
         "M",
@@ -235,7 +252,7 @@ PEOPLE = (
     ),
     Person(
         "expedit.hoarau-rivel",
-        Story.online,
+        Story.asked_again,
         CAFE,
         0,
         "M",
@@ -260,7 +277,7 @@ PEOPLE = (
         ("Impasse des Gommiers", "97190", "Le Gosier"),
         hired_days_ago=20,
         by_email=False,
-        missing=("rib",),
+        missing=("social_security_certificate",),
     ),
     Person(
         "maria-joao.teixeira",
@@ -376,5 +393,69 @@ PEOPLE = (
         ("8 quai des Bateliers", "69005", "Lyon"),
         hired_days_ago=0,
         contract_kind="seasonal",
+    ),
+    Person(
+        "rosalie.vasquet-thebaud",
+        Story.overdue,
+        BRASSERIE,
+        0,
+        "MME",
+        "Rosalie",
+        "Vasquet-Thébaud",
+        date(1972, 9, 18),
+        "42",
+        ("15 traboule du Métier-à-Tisser", "69001", "Lyon"),
+        hired_days_ago=26,
+        language="falc",
+    ),
+    Person(
+        "carlos.figueira-lobato",
+        Story.some_later,
+        HOTEL,
+        0,
+        "M",
+        "Carlos",
+        "Figueira Lobato",
+        date(1979, 2, 11),
+        "99",
+        ("88 rue du Bac-d’Argent", "94400", "Vitry-sur-Seine"),
+        hired_days_ago=11,
+        language="pt",
+        level="OPTION 1",
+        family=(
+            Relative("partner", "Graça", date(1981, 6, 3), attached_to="own"),
+            Relative("child", "Tomás", date(2006, 9, 21), student=True),
+            Relative("child", "Inês", date(2015, 3, 10)),
+        ),
+    ),
+    Person(
+        "solene.quemeras-abguen",
+        Story.waived,
+        HOTEL,
+        0,
+        "MME",
+        "Solène",
+        "Quéméras-Abguen",
+        date(1999, 11, 29),
+        "29",
+        ("3 venelle du Phare-Éteint", "75020", "Paris"),
+        hired_days_ago=5,
+        contract_kind="cdd",
+        waived_days=200,
+    ),
+    Person(
+        "khadija.ouarzane",
+        Story.started,
+        HOTEL,
+        1,
+        "MME",
+        "Khadija",
+        "Ouarzane",
+        date(1994, 1, 17),
+        "99",
+        ("14 rue de la Passerelle-Verte", "67200", "Strasbourg"),
+        hired_days_ago=3,
+        scheme="RL",
+        chooses="ar",
     ),
 )

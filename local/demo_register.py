@@ -135,6 +135,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         "FIELD_KEYS": settings.field_keys.get_secret_value(),
         "BLIND_INDEX_KEY": settings.blind_index_key.get_secret_value(),
         "LINK_KEY": settings.link_key.get_secret_value(),
+        "DOCUMENTS_URL": settings.documents_url,
+        "CLAMD_ADDRESS": settings.clamd_address,
     }
 
 

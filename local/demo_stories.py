@@ -13,7 +13,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,23 +23,28 @@ from temporalio.client import Client
 from activities.contracts import Progress, workflow_id
 from activities.sweep import Sweeper
 from activities.writing import Writer
-from composition import cipher, connect, providers
+from composition import cipher, connect, providers, scanner, vault
 from db import affiliations, audit, dispatches, local_messages
 from db.pool import Pool, create_pool, system
 from domain.affiliation import Attention, PauseReason, Status
-from domain.identifiers import Civility
-from domain.media import Medium, MessageKind
-from domain.synthetic import synthetic_iban, synthetic_mobile, synthetic_nir, synthetic_siren, synthetic_siret
+from domain.media import Language, Medium, MessageKind
+from domain.pieces import Piece, PieceCode
+from domain.synthetic import synthetic_mobile, synthetic_siren, synthetic_siret
 from domain.working_time import paris_date
 from gateways.delivery import DeliveryEvent, DeliveryKind
+from local.demo_forms import answers_of, begun, nir_of, paper_of, read_on_paper
 from local.demo_people import COMPANIES, PEOPLE, Person, Story
 from portal.dev_clock import advance, current_time
+from services.access import Access, AccessService, Proof
 from services.affiliations import AffiliationService
 from services.callers import Caller, EmployeeCaller, Scope
 from services.declarations import Pause, PreAffiliation, Withdrawal, WithdrawalReason
 from services.deliveries import DeliveryService
-from services.enrolment_form import Draft, PaperReturn, SaveDraft, Submission
-from services.enrolments import Access, EnrolmentService
+from services.document_checks import Accept, AskAgain, DocumentCheckService, RefusalReason
+from services.documents import DocumentService, Intake, Upload
+from services.enrolment_form import PaperReturn, SaveDraft, Submission
+from services.enrolments import ChosenLanguage, EnrolmentService
+from services.pieces import PiecesTeller
 from services.problems import AlreadySubmitted, RefusedByRules
 from settings import Settings
 from workflows.client import Affiliations
@@ -67,7 +72,10 @@ class Kit:
     temporal: Client
     engine: Affiliations
     affiliations: AffiliationService
+    access: AccessService
     enrolments: EnrolmentService
+    documents: DocumentService
+    checks: DocumentCheckService
     deliveries: DeliveryService
     nir_index: Callable[[str], bytes]
     employer: Caller
@@ -88,13 +96,19 @@ async def complete(settings: Settings) -> None:
             # What a killed run committed and did not tell is told first.
             await Sweeper(system_pool, kit.engine, grace=timedelta(0)).sweep()
             side_by_side = asyncio.Semaphore(AT_ONCE)
-            lives = [_walk(side_by_side, kit, companies, number, person) for number, person in enumerate(PEOPLE)]
+            lives = [_walk(side_by_side, kit, companies, number, person) for number, person in _longest_first()]
             failures = [failure for failure in await asyncio.gather(*lives) if failure is not None]
     finally:
         web_pool.terminate()
         system_pool.terminate()
     if failures:
         raise failures[0]
+
+
+def _longest_first() -> list[tuple[int, Person]]:
+    """They are walked side by side."""
+    stories = list(Story)
+    return sorted(enumerate(PEOPLE), key=lambda numbered: stories.index(numbered[1].story))
 
 
 @asynccontextmanager
@@ -116,12 +130,18 @@ async def _kit(settings: Settings, system_pool: Pool, web_pool: Pool, companies:
     client = await connect(settings)
     engine = Affiliations(client, settings.temporal_task_queue, timedelta(seconds=STEP_SECONDS / 3))
     fields = cipher(settings)
+    access = AccessService(web_pool, system_pool, engine, fields)
+    files = vault(settings)
+    intake, teller = Intake(fields, files, scanner(settings)), PiecesTeller(system_pool, engine)
     return Kit(
         system=system_pool,
         temporal=client,
         engine=engine,
         affiliations=AffiliationService(web_pool, engine, fields, Writer(fields, settings.public_base_url)),
-        enrolments=EnrolmentService(web_pool, system_pool, engine, fields),
+        access=access,
+        enrolments=EnrolmentService(web_pool, engine, fields, access),
+        documents=DocumentService(web_pool, fields, intake, teller),
+        checks=DocumentCheckService(system_pool, fields, files, intake, teller),
         deliveries=DeliveryService(system_pool, engine, providers(system_pool, settings).post),
         nir_index=lambda nir: fields.blind_index(nir, "nir"),
         employer=Caller(CALLER_ID, tuple(companies), frozenset({Scope.read, Scope.write})),
@@ -170,11 +190,16 @@ class _Life:
         await self._until_sent()
         steps: dict[Story, Callable[[], Awaitable[None]]] = {
             Story.abandoned: self._abandoned,
+            Story.overdue: self._overdue,
             Story.fallback: self._fallback,
             Story.unreachable: self._unreachable,
-            Story.reminded: self._reminded,
+            Story.asked_again: self._asked_again,
+            Story.accepted: self._accepted,
+            Story.checking: self._online,
+            Story.some_later: self._online,
             Story.draft_reminded: self._draft_reminded,
-            Story.online: self._online,
+            Story.reminded: self._reminded,
+            Story.waived: self._online,
             Story.paper: self._paper,
             Story.started: self._started,
             Story.relaunched: self._relaunched,
@@ -229,10 +254,10 @@ class _Life:
 
     async def _started(self) -> None:
         employee = await self._employee()
-        if employee.status == Status.sent:
-            version = (await self._kit.enrolments.current(employee)).version
-            half = Draft(level=self._person.level, account_holder=self._name)
-            await self._kit.enrolments.save(employee, SaveDraft(version=version, content=half))
+        if self._person.chooses:
+            chosen = ChosenLanguage(language=Language(self._person.chooses))
+            await self._kit.enrolments.choose_language(employee, chosen)
+        await self._save(employee, begun(self._person, self._number))
         await self._until(lambda row: row["status"] == Status.started)
 
     async def _draft_reminded(self) -> None:
@@ -240,56 +265,76 @@ class _Life:
         await self._forward_until_left(MessageKind.draft_reminder)
 
     async def _online(self) -> None:
-        submission = Submission.model_validate(
-            {
-                "nir": _nir(self._person, self._number),
-                "level": self._person.level,
-                "dependants": self._dependants(),
-                "iban": synthetic_iban(4100 + self._number),
-                "account_holder": self._name,
-                "consent": True,
-                "signature": self._name,
-            }
-        )
-        await self._unless_done(self._submit(submission))
-        await self._left(MessageKind.confirmation)
+        """The whole form and the documents that are at hand; the others are asked for at once."""
+        employee = await self._employee()
+        view = await self._kit.enrolments.current(employee)
+        if view.submitted_at is None:
+            version = await self._save(employee, answers_of(self._person, self._number, _today()))
+            await self._upload(employee)
+            sent = Submission(version=version, later=True)
+            await self._unless_done(self._kit.enrolments.submit(employee, sent))
+            view = await self._kit.enrolments.current(employee)
+        await self._left(MessageKind.missing_pieces if view.missing else MessageKind.confirmation)
+
+    async def _accepted(self) -> None:
+        await self._online()
+        for piece in await self._unjudged():
+            await self._kit.checks.accept(self._kit.staff, self._id, piece, Accept())
+
+    async def _asked_again(self) -> None:
+        """Staff accept what they can read and ask for the other one; then its reminder."""
+        await self._online()
+        for piece in await self._unjudged():
+            if Piece.parse(piece).code is PieceCode.rib:
+                unreadable = AskAgain(reason=RefusalReason.unreadable)
+                await self._kit.checks.ask_again(self._kit.staff, self._id, piece, unreadable)
+            else:
+                await self._kit.checks.accept(self._kit.staff, self._id, piece, Accept())
+        await self._left(MessageKind.missing_pieces)
+        await self._forward_until_left(MessageKind.missing_pieces, number=2)
+
+    async def _overdue(self) -> None:
+        await self._online()
+        async with asyncio.timeout(STEP_SECONDS):
+            while (await self._progress()).attention is not Attention.pieces_overdue:
+                await self._to_next_step()
+        await self._until(lambda row: row["attention"] == Attention.pieces_overdue)
 
     async def _paper(self) -> None:
-        read = PaperReturn.model_validate(
-            {"level": self._person.level, "dependants": self._dependants(), "missing": list(self._person.missing)}
-        )
+        read = PaperReturn(answers=dict(read_on_paper(self._person)), missing=self._person.missing)
         await self._unless_done(self._kit.enrolments.record_paper(self._kit.staff, self._id, read))
         await self._left(MessageKind.missing_pieces)
 
-    # --- pieces
-
-    @property
-    def _name(self) -> str:
-        return f"{self._person.first_names} {self._person.last_name}"
-
-    def _dependants(self) -> list[dict[str, str]]:
-        return [
-            {
-                "kind": relative.kind,
-                "last_name": self._person.last_name,
-                "first_names": relative.first_names,
-                "birth_date": relative.birth_date.isoformat(),
-            }
-            for relative in self._person.family
-        ]
-
-    async def _submit(self, submission: Submission) -> None:
-        await self._kit.enrolments.submit(await self._employee(), submission)
+    # --- steps
 
     async def _employee(self) -> EmployeeCaller:
-        """The person comes in by the link of the e-mail in the local mailbox."""
+        """The person comes in by the link of the e-mail in the local mailbox, and says when they were born."""
         invitation = await self._left(MessageKind.invitation)
         async with system(self._kit.system) as connection:
             mail = await connection.fetchrow(local_messages.GET, invitation["id"])
         link = re.search(r"/e/([\w-]{43})", mail["text"]) if mail else None
         assert link is not None, "every e-mail holds its link"
-        session, _ = await self._kit.enrolments.open(Access(token=link.group(1)))
-        return await self._kit.enrolments.caller(session)
+        session, _ = await self._kit.access.open(Access(token=link.group(1)))
+        caller = await self._kit.access.caller(session)
+        await self._kit.access.prove(caller, Proof(birth_date=self._person.birth_date))
+        return await self._kit.access.caller(session)
+
+    async def _save(self, employee: EmployeeCaller, answers: dict[str, str]) -> int:
+        """The draft's version. Saved again, the same answers change nothing."""
+        version = (await self._kit.enrolments.current(employee)).version
+        request = SaveDraft(version=version, answers=dict(answers))
+        return (await self._kit.enrolments.save(employee, request)).version
+
+    async def _upload(self, employee: EmployeeCaller) -> None:
+        """What the form asks for and the person has at hand, where it is not there yet."""
+        for need in (await self._kit.enrolments.current(employee)).documents:
+            paper = paper_of(self._person, self._number, Piece.parse(need.piece), _today())
+            if paper is not None and not need.received:
+                await self._kit.documents.add(employee, Upload(piece=need.piece), paper.name, paper.content)
+
+    async def _unjudged(self) -> list[str]:
+        review = await self._kit.checks.review(self._kit.staff, self._id)
+        return [document.piece for document in review.items if document.verdict is None]
 
     async def _unless_done(self, request: Awaitable[object]) -> None:
         """The rules refuse what a killed run had already done."""
@@ -301,14 +346,17 @@ class _Life:
         event = DeliveryEvent(provider, f"demo-{dispatch['id']}", str(dispatch["id"]), kind, "", datetime.now(UTC))
         await self._kit.deliveries.receive([event])
 
-    async def _forward_until_left(self, kind: MessageKind) -> None:
-        """Move the clock from step to step until a message of this kind has left."""
+    async def _forward_until_left(self, kind: MessageKind, number: int = 1) -> None:
+        """Move the clock from step to step until this message has left."""
         async with asyncio.timeout(STEP_SECONDS):
-            while await self._find(kind) is None:
-                upcoming = (await self._progress()).next_step
-                if upcoming is not None:
-                    name = workflow_id(str(self._id))
-                    await advance(self._kit.temporal, name, upcoming.at - await current_time(self._kit.temporal, name))
+            while await self._find(kind, number) is None:
+                await self._to_next_step()
+
+    async def _to_next_step(self) -> None:
+        upcoming = (await self._progress()).next_step
+        if upcoming is not None:
+            name = workflow_id(str(self._id))
+            await advance(self._kit.temporal, name, upcoming.at - await current_time(self._kit.temporal, name))
 
     async def _left(self, kind: MessageKind) -> asyncpg.Record:
         """The first message of this kind, once it has left."""
@@ -317,10 +365,11 @@ class _Life:
                 await asyncio.sleep(0.03)
         return found
 
-    async def _find(self, kind: MessageKind) -> asyncpg.Record | None:
+    async def _find(self, kind: MessageKind, number: int = 1) -> asyncpg.Record | None:
         async with system(self._kit.system) as connection:
             rows = await connection.fetch(dispatches.OF_AFFILIATION, self._id)
-        return next((row for row in rows if row["kind"] == kind and row["handed_over_at"] is not None), None)
+        wanted = [row for row in rows if (row["kind"], row["number"]) == (kind, number)]
+        return next((row for row in wanted if row["handed_over_at"] is not None), None)
 
     async def _until_sent(self) -> None:
         """Until the workflow itself knows that the invitation left, or cannot: the ledger does an instant before it."""
@@ -346,8 +395,8 @@ class _Life:
                 await asyncio.sleep(0.03)
 
 
-def _nir(person: Person, number: int) -> str:
-    return synthetic_nir(Civility(person.civility), person.birth_date, person.department, number + 1)
+def _today() -> date:
+    return paris_date(datetime.now(UTC))
 
 
 def _declaration(person: Person, number: int) -> PreAffiliation:
@@ -361,13 +410,13 @@ def _declaration(person: Person, number: int) -> PreAffiliation:
             "birth_name": person.birth_name or person.last_name,
             "first_names": person.first_names,
             "birth_date": person.birth_date.isoformat(),
-            "nir": _nir(person, number),
+            "nir": nir_of(person, number),
             "email": person.email,
             "phone": synthetic_mobile(4100 + number),
             "language": person.language,
             "address": {"line1": line1, "postcode": postcode, "city": city},
         },
-        "hired_on": (paris_date(datetime.now(UTC)) - timedelta(days=person.hired_days_ago)).isoformat(),
+        "hired_on": (_today() - timedelta(days=person.hired_days_ago)).isoformat(),
         "professional_status": person.professional_status,
         "scheme": person.scheme,
         "contract_kind": person.contract_kind,

@@ -1,17 +1,18 @@
-"""The e-mails written to an employee: subject, HTML and text from one content.
+"""The e-mails written to an employee: subject, HTML and text from one content, in the employee's language.
 
-Templates: `templates/email/<kind>.html` and `.txt`, on a common layout. They are typed with ordinary spaces; French
-non-breaking ones are set when a template is loaded, so that what people typed is never touched.
+Every e-mail has the shape of `templates/email/email.html` and `.txt`; its texts are `email.<name>.…` in the catalogues.
+A kind that has something else to say in some case (`waiver_ended`) has texts of another name, never an other shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import css_inline
@@ -19,18 +20,25 @@ import jinja2
 
 from domain.media import Language, MessageKind
 from messages import house
-from messages.typography import date_in_words, french, list_item, one_line
-from messages.words import piece_label
+from messages.catalogue import FRENCH, Catalogue, catalogue
+from messages.pieces import asked_pieces
+from messages.typography import one_line
 
 
 @dataclass(frozen=True)
 class EmailContent:
     """What an e-mail says of one affiliation.
 
-    `civility` as it is read (« Madame », « Monsieur ») or "". `link` opens the form (the receipt, in a confirmation),
-    `decline_link` says « Ce n'est pas moi » or « J'ai quitté l'entreprise »; both absolute http(s) addresses.
-    `deadline`: last day to answer, None when there is none to tell. `missing`: codes of `words.PIECES`, asked for by
-    `missing_pieces` and not shown by the other kinds. `city` may be "".
+    `civility` as it is read (« Madame », « Monsieur ») or ""; said in French only. `link` opens the form (the receipt,
+    in a confirmation), `decline_link` says « Ce n'est pas moi » or « J'ai quitté l'entreprise »; both absolute http(s)
+    addresses. `deadline`: last day to answer, None when there is none to tell. `city` may be "".
+
+    `missing`: the documents asked for by `missing_pieces`, as `domain.pieces` writes them; never a dependant's name
+    (security.md W-07); `refusals`: why a piece is asked for again, a code by piece; `reminder`: they were asked for
+    before. Kinds other than `missing_pieces` show none of it.
+
+    `waiver_ended_on`: the invitation is sent because the person's dispense ends on this day. `outcome`: what a
+    confirmation confirms; `checking`: our team still looks at the documents.
     """
 
     first_name: str
@@ -44,61 +52,41 @@ class EmailContent:
     missing: tuple[str, ...]
     language: Language
     reference: str
+    refusals: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    reminder: bool = False
+    waiver_ended_on: date | None = None
+    outcome: Literal["coverage", "waiver"] = "coverage"
+    checking: bool = False
 
 
 @dataclass(frozen=True)
 class RenderedEmail:
-    """Ready to hand over. `subject` is a constant of its kind: one line, nothing personal."""
+    """Ready to hand over. `subject` is a constant of its name and language: one line, nothing personal."""
 
     subject: str
     html: str
     text: str
 
 
-SUBJECTS = MappingProxyType(
-    {
-        Language.fr: {
-            MessageKind.invitation: french("Nouvel emploi : il vous reste une démarche à faire"),
-            MessageKind.reminder: french("Rappel : il vous reste une démarche à faire"),
-            MessageKind.draft_reminder: "Votre formulaire vous attend",
-            MessageKind.employer_reminder: "Votre employeur vous rappelle une démarche à faire",
-            MessageKind.missing_pieces: "Votre dossier n’est pas encore complet",
-            MessageKind.confirmation: "Votre dossier est complet",
-        }
-    }
-)
-
-EMAIL_KINDS = frozenset(SUBJECTS[Language.fr])
+EMAIL_KINDS = frozenset(MessageKind) - {MessageKind.postal_fallback}
 
 
 def render_email(kind: MessageKind, content: EmailContent) -> RenderedEmail:
     """The e-mail of this kind.
 
-    Raises ValueError when the kind is never sent by e-mail (`postal_fallback`) or a link is not http(s), KeyError for
-    an unknown piece.
+    Raises ValueError when the kind is never sent by e-mail (`postal_fallback`), a link is not http(s), or a piece is
+    unknown.
     """
     if kind not in EMAIL_KINDS:
         raise ValueError(f"{kind} is not sent by e-mail")
     for link in (content.link, content.decline_link):
         _require_web_address(link)
-    language = house.written_language(content.language)
-    subject = SUBJECTS[language][kind]
-    values = {
-        "lang": language.value,
-        "subject": subject,
-        "addressee": one_line(f"{content.civility or content.first_name} {content.last_name}"),
-        "employer": one_line(content.employer),
-        "city": one_line(content.city),
-        "link": content.link,
-        "decline_link": content.decline_link,
-        "deadline": content.deadline and date_in_words(content.deadline),
-        "missing": [list_item(piece_label(code)) for code in content.missing],
-        "reference": one_line(content.reference),
-        "house": house,
-    }
-    html = _template(f"{kind}.html").render(values)
-    text = _template(f"{kind}.txt").render(values)
-    return RenderedEmail(subject=subject, html=_inliner().inline(html), text=text)
+    words = catalogue(content.language)
+    name = _name(kind, content)
+    values = {"kind": kind.value, "name": name, "words": words, "house": house, **_said(kind, content, words)}
+    html = _environment().get_template("email.html").render(values, say=words.html)
+    text = _environment().get_template("email.txt").render(values, say=words.text)
+    return RenderedEmail(subject=words.text(f"email.{name}.subject"), html=_inliner().inline(html), text=text)
 
 
 def _require_web_address(link: str) -> None:
@@ -106,14 +94,48 @@ def _require_web_address(link: str) -> None:
         raise ValueError("a link in an e-mail is an absolute http(s) address")
 
 
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)
+def _name(kind: MessageKind, content: EmailContent) -> str:
+    """Which texts: `email.<name>.subject`…"""
+    if kind is MessageKind.invitation and content.waiver_ended_on:
+        return "waiver_ended"
+    if kind is MessageKind.missing_pieces and content.reminder:
+        return "missing_pieces_reminder"
+    if kind is MessageKind.confirmation:
+        confirmed = "confirmation" if content.outcome == "coverage" else "waiver_confirmation"
+        return f"{confirmed}_checking" if content.checking else confirmed
+    return kind.value
+
+
+def _said(kind: MessageKind, content: EmailContent, words: Catalogue) -> dict[str, Any]:
+    first_name = one_line(content.first_name)
+    called = content.civility if content.civility and words.language in FRENCH else first_name
+    asks_for = content.missing if kind is MessageKind.missing_pieces else ()
+    answered = kind is MessageKind.confirmation
+    return {
+        "addressee": one_line(f"{called} {content.last_name}"),
+        "employer": one_line(content.employer),
+        "city": one_line(content.city),
+        "link": content.link,
+        "decline_link": content.decline_link,
+        "deadline": words.full_day(content.deadline) if content.deadline and not answered else None,
+        "ended_on": words.full_day(content.waiver_ended_on) if content.waiver_ended_on else None,
+        "missing": asked_pieces(words, asks_for, {}, content.refusals),
+        "waived": content.outcome == "waiver",
+        "reference": one_line(content.reference),
+        "elsewhere": _elsewhere(words.language),
+    }
+
+
+def _elsewhere(language: Language) -> list[Catalogue]:
+    """In French, each language that the form speaks too; in another, French, for whoever helps the person."""
+    others = [other for other in Language if other is not language] if language in FRENCH else [Language.fr]
+    return [catalogue(other) for other in others]
 
 
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=_FrenchLoader(Path(__file__).with_name("templates") / "email"),
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates") / "email"),
         autoescape=jinja2.select_autoescape(["html"], default=False),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -126,9 +148,3 @@ def _environment() -> jinja2.Environment:
 def _inliner() -> css_inline.CSSInliner:
     # The <style> stays for what cannot be inlined (dark mode, narrow screens); nothing is ever fetched.
     return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
-
-
-class _FrenchLoader(jinja2.FileSystemLoader):
-    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        source, filename, up_to_date = super().get_source(environment, template)
-        return french(source), filename, up_to_date

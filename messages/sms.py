@@ -1,30 +1,36 @@
-"""The text of an SMS: one segment, no name, no company."""
+"""The text of an SMS: no name, no employer. Texts: `sms.<kind>` in the catalogues.
+
+Latin letters fit one segment of GSM-7, which has no « ê », « ç », « ã », « á » nor non-breaking space: the catalogues
+choose words and punctuation so that none is missed. Arabic is sent in UCS-2, and with its link takes two segments.
+"""
 
 from __future__ import annotations
 
 from domain.media import Language, MessageKind
-from messages.house import written_language
+from messages.catalogue import catalogue
 
 MAX_CHARACTERS = 160  # septets of one GSM 03.38 segment
+MAX_WIDE_CHARACTERS = 134  # UTF-16 units of two UCS-2 segments
 
+_WIDE = frozenset({Language.ar})
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("^{}\\[~]|€")
 
-# GSM-7 has no « ê », no « ç », no non-breaking space: words and punctuation are chosen so that none is missed.
-_TEXTS = {
-    Language.fr: {
-        MessageKind.invitation: "HCR Bien-Etre. Une démarche vous attend pour votre nouvel emploi. Elle prend 10 min.",
-        MessageKind.reminder: "HCR Bien-Etre. Rappel, votre démarche n'est pas terminée. Elle prend 10 min.",
-        MessageKind.draft_reminder: "HCR Bien-Etre. Votre formulaire est enregistré. Il reste à le terminer.",
-        MessageKind.employer_reminder: "HCR Bien-Etre. Votre employeur vous rappelle une démarche à terminer.",
-        MessageKind.postal_fallback: "HCR Bien-Etre. Un courrier vous est envoyé. Vous pouvez aussi répondre ici.",
-        MessageKind.missing_pieces: "HCR Bien-Etre. Il manque un document à votre dossier. Ajoutez-le ici.",
-        MessageKind.confirmation: "HCR Bien-Etre. Votre dossier est complet. Merci.",
-    }
-}
+
+def render_sms(kind: MessageKind, link: str, language: Language) -> str:
+    """The text to send, ending with `link`: one GSM-7 segment, in Arabic two of UCS-2.
+
+    Raises ValueError when the link is too long for them or holds a character outside GSM-7.
+    """
+    septets(link)
+    text = f"{catalogue(language).text(f'sms.{kind}')} {link}"
+    size, most = (wide(text), MAX_WIDE_CHARACTERS) if language in _WIDE else (septets(text), MAX_CHARACTERS)
+    if size > most:
+        raise ValueError(f"the link is too long for one SMS: {size} characters of {most}")
+    return text
 
 
 def septets(text: str) -> int:
@@ -38,12 +44,6 @@ def septets(text: str) -> int:
     return len(text) + sum(c in _EXTENDED for c in text)
 
 
-def render_sms(kind: MessageKind, link: str, language: Language) -> str:
-    """The text to send, ≤ 160 GSM-7 septets, ending with `link`.
-
-    Raises ValueError when the link is too long for one segment or holds a character outside GSM-7.
-    """
-    text = f"{_TEXTS[written_language(language)][kind]} {link}"
-    if septets(text) > MAX_CHARACTERS:
-        raise ValueError(f"the link is too long for one SMS: {septets(text)} septets")
-    return text
+def wide(text: str) -> int:
+    """Length of `text` in UTF-16 units, as UCS-2 segments count it."""
+    return len(text.encode("utf-16-le")) // 2

@@ -7,24 +7,35 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
+from queue import LifoQueue
 from typing import Any
 
 import segno
 import typst
 
+from domain.media import Language
 from messages import house
+from messages.catalogue import Catalogue, Run
 from messages.typography import one_line
 
 _TEMPLATES = Path(__file__).with_name("templates") / "paper"
 _MAX_CHARACTERS = 120  # of one value: none may push a letter to another page
-_STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
+_MOST_COMPILERS = 4
+_SIZES = (11.5, 11, 10.5, 10, 9.5, 9, 8.5)
+_LARGE_SIZES = (13, 12.5, 12, *_SIZES)
+_REGIONS = {"fr": "FR"}
+_LONG_WORD = re.compile(r"\S{24}(?=\S{6})")
+STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-2a"]
+
+Marked = list[dict[str, str | bool]]
 
 
 def render(template: str, dated: date, data: Mapping[str, Any], images: Mapping[str, str]) -> bytes:
@@ -35,21 +46,44 @@ def render(template: str, dated: date, data: Mapping[str, Any], images: Mapping[
     """
     values = {**data, "house": _house(), "date": (dated.year, dated.month, dated.day)}
     inputs = {"data": json.dumps(values, ensure_ascii=False), **images}
-    compiler, lock = _compiler(template)
-    with lock:
-        pdf = compiler.compile(format="pdf", sys_inputs=inputs, pdf_standards=_STANDARDS)
+    compilers = _compilers(template)
+    compiler = compilers.get()
+    try:
+        pdf = compiler.compile(format="pdf", sys_inputs=inputs, pdf_standards=STANDARDS)
+    finally:
+        compilers.put(compiler)
     assert isinstance(pdf, bytes)
     return pdf
 
 
-def printable(text: str) -> str:
-    """What a person typed, on one line of at most 120 characters, all of which the font has.
+def language_of(words: Catalogue) -> dict[str, str | None]:
+    """The language of a document, as `document-frame` takes it."""
+    return {"lang": words.html_lang, "region": words.locale.territory or _REGIONS.get(words.html_lang)}
+
+
+def sizes(language: Language) -> tuple[float, ...]:
+    """Sizes of type to try, in points: the largest that keeps a document on its page is taken."""
+    return _LARGE_SIZES if language is Language.falc else _SIZES
+
+
+def marked(runs: Iterable[Run]) -> Marked:
+    """A text of the catalogues as a template's `words` reads it."""
+    return [{"text": run.text, "important": run.important} for run in runs]
+
+
+def printable(text: str, most: int = _MAX_CHARACTERS) -> str:
+    """What a person typed, on one line of at most `most` characters, all of which the fonts have.
 
     A character that it lacks loses its marks or becomes « ? »: PDF/A forbids a missing glyph, and without this one
     emoji in a name would keep a letter from existing.
     """
     line = "".join(_printable_character(c) for c in one_line(text))
-    return line if len(line) <= _MAX_CHARACTERS else line[: _MAX_CHARACTERS - 1] + "…"
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def breakable(text: str) -> str:
+    """With places to break in what is too long for a line or a column: a hash, a link, a name without spaces."""
+    return _LONG_WORD.sub("\\g<0>\u200b", text)
 
 
 def qr_svg(content: str) -> str:
@@ -76,7 +110,8 @@ def _printable_character(character: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", character) if c in _GLYPHS) or "?"
 
 
-# Latin as names of all Europe and of Vietnam need it, Greek, Cyrillic, punctuation: in all the weights that we use.
+# Latin as names of all Europe and of Vietnam need it, Greek, Cyrillic, punctuation: in all the weights that we use; and
+# the letters of Arabic, without its vowel signs, which no font has on a letter of another script.
 _GLYPHS = frozenset(
     chr(code)
     for first, last in (
@@ -91,6 +126,12 @@ _GLYPHS = frozenset(
         (0x384, 0x3CE),
         (0x400, 0x45F),
         (0x490, 0x493),
+        (0x60C, 0x60C),
+        (0x61B, 0x61B),
+        (0x61F, 0x64A),
+        (0x660, 0x66F),
+        (0x671, 0x6D5),
+        (0x6EE, 0x6FC),
         (0x1E80, 0x1E85),
         (0x1E9E, 0x1E9E),
         (0x1EA0, 0x1EF9),
@@ -104,15 +145,23 @@ _GLYPHS = frozenset(
 
 
 @cache
-def _compiler(template: str) -> tuple[typst.Compiler, Lock]:
-    # One compiler per template keeps fonts and parsed sources; it serves one call at a time, hence the lock.
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[_font_folder()])
-    return typst.Compiler(_TEMPLATES / template, root=_TEMPLATES, font_paths=fonts), Lock()
+def _compilers(template: str) -> LifoQueue[typst.Compiler]:
+    # A compiler keeps fonts and parsed sources, serves one call at a time and works on one core: one for each.
+    compilers: LifoQueue[typst.Compiler] = LifoQueue()
+    for _ in range(min(os.cpu_count() or 1, _MOST_COMPILERS)):
+        compilers.put(typst.Compiler(_TEMPLATES / template, root=_TEMPLATES, font_paths=fonts()))
+    return compilers
 
 
-def _font_folder() -> Path:
-    # The fonts come from a package, never from the machine: a letter looks the same wherever it is made.
-    spec = find_spec("font_source_sans_pro")
+@cache
+def fonts() -> typst.Fonts:
+    """The fonts come from packages, never from the machine: a letter looks the same wherever it is made."""
+    folders = [_font_folder(package) for package in ("font_source_sans_pro", "fontpkg_noto_sans_arabic")]
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)
+
+
+def _font_folder(package: str) -> Path:
+    spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError("the font-source-sans-pro package is not installed")
+        raise RuntimeError(f"the package {package} is not installed")
     return Path(spec.submodule_search_locations[0]) / "files"

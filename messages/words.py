@@ -67,6 +67,7 @@ STEPS = _words(
         "missing_pieces": "Demande des pièces manquantes",
         "confirmation": "Envoi de la confirmation",
         "abandonment": "Abandon sans réponse de la personne",
+        "pieces_deadline": "Date limite pour les pièces",
     }
 )
 
@@ -87,6 +88,10 @@ EVENTS = _words(
         "paused": "Envois automatiques mis en pause",
         "resumed": "Envois automatiques repris",
         "doubt_resolved": "Envoi incertain vérifié",
+        "pieces_asked": "Pièces demandées",
+        "pieces_received": "Pièces reçues",
+        "pieces_accepted": "Dossier vérifié",
+        "pieces_overdue": "Pièces non reçues dans le délai",
     }
 )
 
@@ -117,6 +122,7 @@ PIECES = _words(
         "child_social_security_certificate": "attestation de droits Sécurité sociale de votre enfant",
         "school_certificate": "certificat de scolarité de votre enfant",
         "partnership_proof": "justificatif de mariage, de PACS ou de vie commune",
+        "waiver_proof": "justificatif de dispense",
         "signature": "bulletin daté et signé",
     }
 )
@@ -197,6 +203,9 @@ ATTENTIONS = _words(
         "unreachable": "Aucune adresse ne permet de joindre la personne : corrigez ses coordonnées",
         "uncertain": "Envoi incertain : nos équipes vérifient s'il est parti",
         "refused": "Envoi refusé par le prestataire : nos équipes s'en occupent",
+        "pieces_overdue": "Pièces non reçues dans le délai : nos équipes reprennent contact avec la personne",
+        "unreachable_for_pieces": "Des pièces manquent et aucune adresse ne permet de joindre la personne : "
+        "corrigez ses coordonnées, ou nos équipes la contactent",
     }
 )
 

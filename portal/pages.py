@@ -22,7 +22,7 @@ from messages import house, words
 from messages.typography import NBSP, french, list_item, one_line
 from portal import wording
 from portal.static import static
-from services.problems import NotAuthenticated, NotFound, Problem
+from services.problems import NotFound, Problem
 
 log = logging.getLogger(__name__)
 
@@ -50,35 +50,40 @@ class PageRoute(APIRoute):
         async def handle_as_page(request: Request) -> Response:
             try:
                 return await handle(request)
-            except NotAuthenticated:
-                return page("employee/session_ended.html", 401)
             except Problem as problem:
-                return _problem(problem)
+                return self.problem(request, problem)
             except RequestValidationError:  # pages have ids and choices in their addresses, nothing a person types
-                return _problem(NotFound())
+                return self.problem(request, NotFound())
             except HTTPException:
                 raise
             except Exception:
                 reference = uuid.uuid4().hex[:12]
                 log.exception("unhandled error", extra={"reference": reference})
-                return _problem(_Crash(reference))
+                return self.problem(request, Crash(reference))
 
         return handle_as_page
 
+    def problem(self, request: Request, problem: Problem) -> Response:
+        """The page that says what went wrong."""
+        return with_retry(page("problem.html", problem.status, title=problem.title, detail=problem.detail), problem)
 
-class _Crash(Problem):
+
+class Crash(Problem):
+    """Our fault; the log has the same reference."""
+
     status = 500
+    code = "internal_error"
     title = "Une erreur est survenue de notre côté"
 
     def __init__(self, reference: str) -> None:
         super().__init__(
             "Rien n’est perdu de ce qui était enregistré. Réessayez dans quelques instants. "
-            f"Si l’erreur revient, appelez-nous en donnant la référence {reference}."
+            f"Si l’erreur revient, appelez-nous en donnant la référence {reference}.",
+            reference=reference,
         )
 
 
-def _problem(problem: Problem) -> Response:
-    answer = page("problem.html", problem.status, title=problem.title, detail=problem.detail)
+def with_retry(answer: Response, problem: Problem) -> Response:
     if problem.retry_after:
         answer.headers["Retry-After"] = str(problem.retry_after)
     return answer

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
-from portal import dev, employee, static
+from portal import dev, employee, papers, review, static, steps
+from portal.frame import problem_page
+from services.problems import NotFound, Problem
 
 
 def include(app: FastAPI, development: bool) -> None:
     """Add the pages; `/dev` exists only in development."""
-    app.include_router(static.router)
-    app.include_router(employee.router)
+    for module in (static, employee, steps, papers, review):
+        app.include_router(module.router)
     if development:
         app.include_router(dev.router)
     home = "/dev" if development else "/courrier"  # until the employers' pages are here
@@ -19,3 +22,25 @@ def include(app: FastAPI, development: bool) -> None:
     @app.get("/", include_in_schema=False)
     async def entrance() -> RedirectResponse:
         return RedirectResponse(home, status_code=303)
+
+    for status in (404, 405, 413):
+        app.add_exception_handler(status, _on_http)  # type: ignore[arg-type]
+
+
+class TooLarge(Problem):
+    """More than the limit of its address (api/limits.py)."""
+
+    status = 413
+    code = "too_large"
+    title = "Contenu trop volumineux"
+
+    def __init__(self) -> None:
+        super().__init__("Le fichier dépasse 10 Mo. Reprenez la photo, ou envoyez une page à la fois.")
+
+
+async def _on_http(request: Request, error: HTTPException) -> Response:
+    """What no route answers: a page for a browser, the door's own answer for everybody else."""
+    if request.url.path.startswith("/api/") or "text/html" not in request.headers.get("accept", ""):
+        answer: Response = await request.app.exception_handlers[HTTPException](request, error)
+        return answer
+    return problem_page(request, TooLarge() if error.status_code == 413 else NotFound())

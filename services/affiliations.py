@@ -20,7 +20,6 @@ from domain.identifiers import SIRET_EXAMPLE, InvalidValue
 from domain.media import Medium, reachable_media
 from domain.names import search_form
 from domain.policy import DEFAULT_POLICY, Policy
-from domain.working_time import french_moment
 from gateways.encryption import FieldCipher
 from services import idempotency
 from services.callers import Caller, Scope
@@ -29,12 +28,12 @@ from services.follow_up import FollowUpService, affiliation_row
 from services.idempotency import Once
 from services.problems import (
     AlreadyOpen,
-    EngineUnavailable,
     FieldError,
     InvalidFields,
     NotFound,
     RefusedByRules,
 )
+from services.telling import refused, tell
 from services.views import (
     AffiliationDetail,
     AffiliationSummary,
@@ -42,7 +41,7 @@ from services.views import (
     summary,
 )
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations, EngineAway
 
 log = logging.getLogger(__name__)
 
@@ -262,6 +261,11 @@ class AffiliationService:
             repeated = once is not None and await idempotency.known(connection, caller, once) is not None
             person = await affiliations.person(connection, affiliation_id)
             assert person is not None, "locked above"
+            if person["given_by"] != "employer":
+                raise RefusedByRules(
+                    "contact_given_by_employee",
+                    "La personne nous a donné ses propres coordonnées avec son formulaire. Nous y écrivons.",
+                )
             corrected = _merged(person, request)
             if request.address is not None:
                 name = recipient(person["civility"], person["first_names"], person["last_name"])
@@ -294,42 +298,11 @@ class AffiliationService:
                 connection, caller, once, row["company_id"], affiliation_id
             ):
                 await idempotency.known(connection, caller, once)
-        if Status(row["status"]) in (Status.finalised, Status.abandoned) and once is None:
+        if Status(row["status"]) is Status.abandoned and once is None:
             raise refused(Refusal(Refused.closed))
         request_id = f"{name}/{caller.id}/{once.key}" if once else f"{name}/{uuid4()}"
-        try:
-            await self._engine.tell(str(affiliation_id), update, request, request_id)
-        except Refusal as refusal:
-            raise refused(refusal) from None
-        except NotRunning:
-            raise (refused(Refusal(Refused.closed)) if row["version"] else EngineUnavailable()) from None
-        except EngineAway:
-            raise EngineUnavailable() from None
+        await tell(self._engine, affiliation_id, update, request, request_id, started=row["version"] > 0)
         return await self.follow_up.detail(caller, affiliation_id)
-
-
-_REFUSED = {
-    Refused.closed: "Cette affiliation est terminée : cette action n’est plus possible.",
-    Refused.not_sent_yet: "Rien n’est encore parti : l’invitation est en préparation.",
-    Refused.under_way: "Un envoi vers ce salarié est déjà en cours : attendez qu’il soit parti.",
-    Refused.unreachable: "Aucune adresse valable n’est connue : corrigez d’abord les coordonnées du salarié.",
-    Refused.already_paused: "Les envois automatiques sont déjà en pause.",
-    Refused.not_paused: "Les envois automatiques ne sont pas en pause.",
-    Refused.no_doubt: "Aucun envoi n’attend de vérification.",
-    Refused.stale_contact: "Ces coordonnées viennent d’être corrigées par ailleurs. Rechargez le dossier.",
-}
-
-
-def refused(refusal: Refusal) -> RefusedByRules:
-    """The rules' refusal in words that say what to do, and when."""
-    if refusal.code is Refused.too_soon and refusal.retry_at is not None:
-        detail = (
-            "Une relance est déjà partie à cette adresse il y a moins de 24 heures. "
-            f"Prochaine relance possible : {french_moment(refusal.retry_at)}."
-        )
-    else:
-        detail = _REFUSED[refusal.code]
-    return RefusedByRules(refusal.code.value, detail.replace(" :", "\u00a0:"), refusal.retry_at)
 
 
 # --- pieces

@@ -38,8 +38,14 @@ class Caller:
 
 @dataclass(frozen=True)
 class EmployeeCaller:
-    """An employee in a session opened by a link or a letter's code: one affiliation, nothing else."""
+    """An employee in a session opened by a link or a letter's code: one affiliation, nothing else.
+
+    `proved`: this session knows the birth date, or wrote the draft from its beginning (security.md L-07).
+    """
 
     affiliation_id: UUID
     medium: str
     status: str
+    session: bytes  # its hash
+    proved: bool
+    expired: bool = False

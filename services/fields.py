@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from domain.addresses import MAX_LINE_CHARACTERS
@@ -35,7 +35,7 @@ from domain.identifiers import (
     parse_siret,
 )
 from domain.working_time import paris_date
-from services.problems import FieldError
+from services.problems import FieldError, InvalidFields
 
 NBSP = "\u00a0"
 
@@ -157,19 +157,32 @@ def field_errors(errors: Sequence[Any], model: Any = None, prefix: int = 0) -> l
     return [_field_error(error, model, prefix) for error in errors[:_MOST_ERRORS]]
 
 
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def validated(model: type[_Model], given: Mapping[str, Any]) -> _Model:
+    """What a page's form or a multipart request sends, as FastAPI reads JSON. Raises InvalidFields."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise InvalidFields(field_errors(error.errors(), model)) from None
+
+
 def _field_error(error: Any, model: Any, prefix: int) -> FieldError:
     kind = error["type"]
     path = () if kind == "json_invalid" else tuple(error["loc"][prefix:])
     field = ".".join(str(part) for part in path)[:_MOST_NAME] or "body"
     cause = (error.get("ctx") or {}).get("error")
     if isinstance(cause, InvalidValue):
-        return FieldError(field, cause.code, _with_example(cause.message, cause.example))
+        return FieldError(field, cause.code, _with_example(cause.message, cause.example), cause.example)
     if kind in ("enum", "literal_error"):
         choices = ", ".join(_text(choice) for choice in _choices(_annotation_at(model, path)))
         words = f"Choisissez une de ces valeurs{NBSP}: {choices}." if choices else "Cette valeur n’est pas prévue."
-        return FieldError(field, kind, _with_example(words, _example(model, path)))
+        example = _example(model, path)
+        return FieldError(field, kind, _with_example(words, example), example)
     words = _WORDS.get(kind, "Cette valeur n’est pas valable.")
-    return FieldError(field, kind, _with_example(words, None if kind == "extra_forbidden" else _example(model, path)))
+    example = None if kind == "extra_forbidden" else _example(model, path)
+    return FieldError(field, kind, _with_example(words, example), example)
 
 
 def _with_example(words: str, example: str | None) -> str:
@@ -199,10 +212,19 @@ def _annotation_at(annotation: Any, path: tuple[Any, ...]) -> Any:
                 (get_args(a)[0] for a in _alternatives(annotation) if get_origin(a) in (list, tuple)), None
             )
         else:
-            fields = next((a.model_fields for a in _alternatives(annotation) if _is_model(a)), {})
-            field = fields.get(str(part))
-            annotation = None if field is None else Annotated[field.annotation, field]
+            annotation = _named(annotation, str(part))
     return annotation
+
+
+def _named(annotation: Any, name: str) -> Any:
+    """What stands under a name: of a model's field, or of a mapping, whatever the name."""
+    for alternative in _alternatives(annotation):
+        if get_origin(alternative) is dict:
+            return get_args(alternative)[1]
+        if _is_model(alternative):
+            field = alternative.model_fields.get(name)
+            return None if field is None else Annotated[field.annotation, field]
+    return None
 
 
 def _sample(annotation: Any) -> Any:
@@ -237,7 +259,7 @@ def _alternatives(annotation: Any) -> Iterator[Any]:
         return
     if origin is Annotated:
         yield from _alternatives(get_args(annotation)[0])
-    elif origin in (list, tuple, Literal) or isinstance(annotation, type):
+    elif origin in (list, tuple, dict, Literal) or isinstance(annotation, type):
         yield annotation
     else:
         for argument in get_args(annotation):
@@ -249,7 +271,7 @@ def _parts(annotation: Any) -> Iterator[Any]:
     if get_origin(annotation) is Annotated:
         yield from get_args(annotation)[1:]
         yield from _parts(get_args(annotation)[0])
-    elif get_origin(annotation) not in (list, tuple, Literal):
+    elif get_origin(annotation) not in (list, tuple, dict, Literal):
         for argument in get_args(annotation):
             yield from _parts(argument)
 

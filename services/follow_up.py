@@ -21,6 +21,7 @@ from domain.media import Medium
 from domain.names import search_form
 from messages.forms import render_affiliation_form
 from services.callers import Caller, Scope
+from services.fields import today
 from services.problems import (
     FieldError,
     InvalidFields,
@@ -38,6 +39,8 @@ from services.views import (
 )
 from workflows.client import Affiliations, EngineAway, NotRunning
 
+# Which documents are missing tells of the family: not the employer's (security.md Z-06).
+_EMPLOYEES_OWN = ("missing", "pieces")
 _CURSOR = TypeAdapter(tuple[AwareDatetime, UUID])
 
 
@@ -142,7 +145,7 @@ class FollowUpService:
                 kind=row["kind"],
                 at=row["at"],
                 actor=row["actor_kind"],
-                details=row["details"],
+                details={name: value for name, value in row["details"].items() if name not in _EMPLOYEES_OWN},
             )
             for row in rows
         ]
@@ -151,10 +154,11 @@ class FollowUpService:
         """The pre-filled paper form (BIA), without link or code. Raises NotAllowed, NotFound."""
         caller.need(Scope.read)
         async with tenant(self._web, caller.companies) as connection:
-            person = await affiliations.person(connection, affiliation_id)
+            version = await connection.fetchval(affiliations.EMPLOYERS_CONTACT, affiliation_id)
+            person = await affiliations.person(connection, affiliation_id, version)
             if person is None:
                 raise NotFound()
-        return await asyncio.to_thread(render_affiliation_form, self._writer.form(person))
+        return await asyncio.to_thread(render_affiliation_form, self._writer.form(person, today()))
 
 
 async def affiliation_row(connection: Connection, affiliation_id: UUID) -> asyncpg.Record:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+
+from domain.media import Language
+from messages.catalogue import catalogue
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,7 @@ class FieldError:
     field: str
     code: str
     message: str
+    example: str | None = None  # by itself, for words in another language
 
 
 class Problem(Exception):
@@ -117,6 +121,42 @@ class EngineUnavailable(Problem):
         )
 
 
+class BirthDateNeeded(Problem):
+    """security.md L-07: what was saved opens again with a second knowledge."""
+
+    status = 403
+    code = "birth_date_needed"
+    title = "Date de naissance nécessaire"
+
+    def __init__(self) -> None:
+        super().__init__("Pour protéger vos informations, indiquez votre date de naissance.")
+
+
+class WrongBirthDate(Problem):
+    """`tries_left`: before the pause."""
+
+    status = 422
+    code = "wrong_birth_date"
+    title = "Date de naissance non reconnue"
+
+    def __init__(self, tries_left: int) -> None:
+        left = "Il vous reste un essai." if tries_left == 1 else f"Il vous reste {tries_left} essais."
+        super().__init__(f"Cette date ne correspond pas au dossier. {left}", tries_left=tries_left)
+
+
+class TooManyTries(Problem):
+    status = 429
+    code = "too_many_tries"
+    title = "Trop d’essais"
+
+    def __init__(self, retry_at: datetime, now: datetime) -> None:
+        super().__init__(
+            "La date de naissance a été refusée cinq fois. Réessayez après la pause, ou appelez-nous.",
+            retry_at=retry_at,
+        )
+        self.retry_after = max(1, int((retry_at - now).total_seconds()))
+
+
 class WrongAccess(Problem):
     """One answer for a link or a code that is unknown, wrong or dead."""
 
@@ -153,3 +193,64 @@ class AlreadySubmitted(Problem):
 
     def __init__(self) -> None:
         super().__init__("Ce formulaire a déjà été reçu. Il n’est plus modifiable ici.")
+
+
+class DocumentRefused(Problem):
+    """A file that was not taken in; `code` says why. The words are the catalogue's (`document.refused.<code>`)."""
+
+    status = 422
+    title = "Ce fichier n’a pas pu être ajouté"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(catalogue(Language.fr).text(f"document.refused.{reason}"), reason=reason)
+        self.code = "document_refused"
+        self.reason = reason
+
+
+class NotYetScanned(Problem):
+    """security.md U-03: nobody reads a file before the antivirus has."""
+
+    status = 409
+    code = "not_yet_scanned"
+    title = "Document en cours de vérification"
+
+    def __init__(self) -> None:
+        super().__init__("L’antivirus n’a pas encore répondu pour ce document. Réessayez dans quelques minutes.")
+
+
+class StorageAway(Problem):
+    status = 503
+    code = "storage_unavailable"
+    title = "Le fichier n’a pas pu être enregistré"
+    retry_after = 30
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Le fichier n’a pas pu être enregistré pour le moment. Vos réponses sont gardées : "
+            "ajoutez-le de nouveau dans quelques instants.".replace(" :", "\u00a0:")
+        )
+
+
+class UnreadableUpload(Problem):
+    status = 422
+    code = "unreadable_upload"
+    title = "Aucun fichier reçu"
+
+    def __init__(self) -> None:
+        super().__init__("Choisissez un fichier, puis envoyez-le\u00a0: une photo (JPEG, PNG, HEIC) ou un PDF.")
+
+
+class ErasureHeld(Problem):
+    """A legal hold: nothing was erased. `until`: its last day, where there is one."""
+
+    status = 409
+    code = "erasure_held"
+    title = "Effacement impossible pour le moment"
+
+    def __init__(self, reason: str, until: date | None) -> None:
+        words = {
+            "open_affiliation": "Une affiliation de cette personne est en cours. Attendez sa fin, ou retirez-la.",
+            "running_coverage": "Cette personne est assurée. Ses données sont nécessaires tant que le contrat court.",
+            "running_waiver": "Une dispense de cette personne est en cours. Ses données servent jusqu’à sa fin.",
+        }
+        super().__init__(words[reason], reason=reason, **({"until": until} if until else {}))

@@ -10,16 +10,15 @@ from pydantic import BaseModel
 from activities.contracts import DoubtResolved
 from db import affiliations
 from db.pool import Connection, Pool, system
-from domain.affiliation import Refusal, Refused
 from services import idempotency
-from services.affiliations import refused
 from services.callers import Caller, Scope
 from services.declarations import DoubtResolution
 from services.idempotency import Once
-from services.problems import EngineUnavailable, NotFound
+from services.problems import NotFound
+from services.telling import tell
 from services.views import AffiliationSummary, summary
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
 
 DESK_LIMIT = 200
 
@@ -42,6 +41,14 @@ class StaffService:
             rows = await connection.fetch(affiliations.STAFF_DESK, DESK_LIMIT)
         return Desk(items=[AffiliationSummary(**summary(row)) for row in rows])
 
+    async def by_reference(self, caller: Caller, reference: str) -> Desk:
+        """Whose paper this is: the reference of its QR code, spaces and capitals as they come. Raises NotAllowed."""
+        caller.need(Scope.staff)
+        typed = "".join(reference.split()).lower()
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(affiliations.BY_REFERENCE, typed)
+        return Desk(items=[AffiliationSummary(**summary(row)) for row in rows])
+
     async def resolve_doubt(
         self, caller: Caller, affiliation_id: UUID, request: DoubtResolution, once: Once | None
     ) -> AffiliationSummary:
@@ -50,14 +57,7 @@ class StaffService:
         await self._claim(caller, affiliation_id, once)
         resolved = DoubtResolved(caller.actor, request.verdict)
         request_id = f"resolve_doubt/{caller.id}/{once.key if once else uuid4()}"
-        try:
-            await self._engine.tell(str(affiliation_id), AffiliationWorkflow.resolve_doubt, resolved, request_id)
-        except Refusal as refusal:
-            raise refused(refusal) from None
-        except NotRunning:
-            raise refused(Refusal(Refused.closed)) from None
-        except EngineAway:
-            raise EngineUnavailable() from None
+        await tell(self._engine, affiliation_id, AffiliationWorkflow.resolve_doubt, resolved, request_id)
         async with system(self._pool) as connection:
             return AffiliationSummary(**summary(await _row(connection, affiliation_id)))
 

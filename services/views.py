@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import asyncpg
@@ -49,7 +49,10 @@ class DispatchView(BaseModel):
 
 
 class AffiliationSummary(BaseModel):
-    """One line of « Suivi des affiliations »."""
+    """One line of « Suivi des affiliations ».
+
+    `awaits`: after the form, documents that the person still has to send, or our check of them; never which (Z-06).
+    """
 
     id: UUID
     siren: str
@@ -66,6 +69,7 @@ class AffiliationSummary(BaseModel):
     scheme: str
     contract_kind: str
     language: Language
+    awaits: Literal["documents", "check"] | None
     attention: Attention | None
     pause: PauseReason | None
     closure: Closure | None

@@ -44,7 +44,9 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture(scope="session")
-def config(postgres: PostgresServer, temporal: WorkflowEnvironment) -> Settings:
+def config(
+    postgres: PostgresServer, temporal: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
     """The settings of a test system, with random keys."""
 
     def key() -> str:
@@ -58,6 +60,7 @@ def config(postgres: PostgresServer, temporal: WorkflowEnvironment) -> Settings:
             "field_keys": f"1:{key()}",
             "blind_index_key": key(),
             "link_key": key(),
+            "documents_url": tmp_path_factory.mktemp("documents").as_uri(),
             "mail_settling_seconds": 1.0,
             "worker_graceful_shutdown_seconds": 1.0,
         }

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from bench import arriving, declaring, life, lists, memory
+from bench import arriving, declaring, documents, drafting, life, lists, memory, uploading
 from bench.report import Figure, percentile
 from bench.stack import Stack, open_stack
 
@@ -25,8 +25,11 @@ async def stack() -> AsyncIterator[Stack]:
         lambda stack: declaring.measure(stack, count=20, rounds=1),
         lambda stack: memory.measure(stack, count=5, warm=2),
         lambda stack: lists.measure(stack, rows=100, times=2),
+        lambda stack: documents.measure(times=2),
+        lambda stack: drafting.measure(stack, rounds=1, saves=3),
+        lambda stack: uploading.measure(stack, times=1),
     ],
-    ids=["life", "arriving", "declaring", "memory", "lists"],
+    ids=["life", "arriving", "declaring", "memory", "lists", "documents", "drafting", "uploading"],
 )
 async def test_a_measurement_runs(stack: Stack, measure: Callable[[Stack], Awaitable[list[Figure]]]) -> None:
     figures = await measure(stack)

@@ -9,7 +9,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
 from services.api_keys import find_key
-from services.callers import Caller, EmployeeCaller
+from services.callers import Caller, EmployeeCaller, Scope
 from services.problems import NotAuthenticated
 from web.parts import Parts, parts
 
@@ -30,12 +30,22 @@ async def key_caller(
     return caller
 
 
+async def staff_caller(caller: Annotated[Caller, Depends(key_caller)]) -> Caller:
+    """A member of staff, known as one before a body is read. Raises NotAuthenticated, NotAllowed."""
+    caller.need(Scope.staff)
+    return caller
+
+
 async def employee_caller(
     session: Annotated[str | None, Depends(_cookie)], parts: Annotated[Parts, Depends(parts)]
 ) -> EmployeeCaller:
-    """The employee behind the session cookie. Raises NotAuthenticated."""
-    return await parts.enrolments.caller(session)
+    """The employee behind the session cookie, ended or not: services know what that still does.
+
+    Raises NotAuthenticated.
+    """
+    return await parts.access.caller(session)
 
 
 KeyCaller = Annotated[Caller, Depends(key_caller)]
+StaffCaller = Annotated[Caller, Depends(staff_caller)]
 Employee = Annotated[EmployeeCaller, Depends(employee_caller)]

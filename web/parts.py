@@ -11,16 +11,24 @@ from typing import cast
 from fastapi import Request
 from temporalio.client import Client
 
+from activities.erasure import Eraser
 from activities.writing import Writer
-from composition import cipher, connect, providers
+from composition import cipher, connect, providers, scanner, vault
 from db.pool import Pool, create_pool
 from gateways.encryption import FieldCipher
+from services.access import AccessService
 from services.affiliations import AffiliationService
 from services.deliveries import DeliveryService
+from services.document_checks import DocumentCheckService
+from services.documents import DocumentService, Intake
 from services.enrolments import EnrolmentService
+from services.personal_data import PersonalDataService
+from services.pieces import PiecesTeller
+from services.receipts import ReceiptService
 from services.staff import StaffService
 from settings import Settings
 from workflows.client import Affiliations
+from workflows.histories import Histories
 
 
 @dataclass(frozen=True)
@@ -33,9 +41,14 @@ class Parts:
     writer: Writer
     cipher: FieldCipher
     affiliations: AffiliationService
+    access: AccessService
     enrolments: EnrolmentService
+    receipts: ReceiptService
+    documents: DocumentService
+    document_checks: DocumentCheckService
     deliveries: DeliveryService
     staff: StaffService
+    personal_data: PersonalDataService
 
 
 @asynccontextmanager
@@ -48,6 +61,12 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
     engine = Affiliations(client, config.temporal_task_queue, timedelta(seconds=config.temporal_rpc_timeout_seconds))
     fields = cipher(config)
     writer = Writer(fields, config.public_base_url)
+    files = vault(config)
+    intake = Intake(fields, files, scanner(config))
+    teller = PiecesTeller(system_pool, engine)
+    access = AccessService(web, system_pool, engine, fields)
+    rpc_timeout = timedelta(seconds=config.temporal_rpc_timeout_seconds)
+    eraser = Eraser(system_pool, files, Histories(client, rpc_timeout))
     try:
         yield Parts(
             config=config,
@@ -58,9 +77,14 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             writer=writer,
             cipher=fields,
             affiliations=AffiliationService(web, engine, fields, writer),
-            enrolments=EnrolmentService(web, system_pool, engine, fields),
+            access=access,
+            enrolments=EnrolmentService(web, engine, fields, access),
+            receipts=ReceiptService(web, fields),
+            documents=DocumentService(web, fields, intake, teller),
+            document_checks=DocumentCheckService(system_pool, fields, files, intake, teller),
             deliveries=DeliveryService(system_pool, engine, providers(system_pool, config).post),
             staff=StaffService(system_pool, engine),
+            personal_data=PersonalDataService(system_pool, fields, files, eraser),
         )
     finally:
         await web.close()

@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import (
@@ -25,8 +26,11 @@ with workflow.unsafe.imports_passed_through():
         PROVIDER_ACTOR,
         RECORD,
         RECORD_TIMEOUT,
+        SIREN,
+        SIRET,
         STATUS,
         SYSTEM_ACTOR,
+        WAIVER,
         Actor,
         Asked,
         Completed,
@@ -43,11 +47,14 @@ with workflow.unsafe.imports_passed_through():
         Handling,
         HandOver,
         Paused,
+        PiecesChanged,
         Progress,
         RecordChange,
         Recorded,
         StartAffiliation,
+        StartWaiver,
         Withdrawn,
+        waiver_workflow_id,
     )
     from domain.affiliation import (
         AffiliationState,
@@ -82,12 +89,18 @@ class AffiliationWorkflow:
             while (step := self._next()) is not None:
                 if step.at > workflow.now():
                     await self._wait_for(step)
-                elif step.message is None:
-                    await self._abandon()
-                else:
+                elif step.message is not None:
                     await self._hand_over(step.message)
+                elif step.kind == "pieces_deadline":
+                    await self._give_pieces_up_to_staff()
+                else:
+                    await self._abandon()
+            if self.state.awaited:  # no timer: pieces or staff come when they come
+                await workflow.wait_condition(lambda: self._next() is not None or not self.state.awaited)
+                continue
             await workflow.wait_condition(workflow.all_handlers_finished)
-            if self._next() is None:  # else a withdrawal has just yielded to a submission, which is to be confirmed
+            # else a withdrawal has just yielded to a submission, which is to be confirmed, or staff asked for a piece
+            if self._next() is None and not self.state.awaited:
                 break
         return Ended(self.state.status, self.state.closure)
 
@@ -147,13 +160,21 @@ class AffiliationWorkflow:
         """What a message under way depends on: when one changes, the plan is asked again, under another number.
 
         Nothing else may change the number: what is in doubt is only ever looked up under its own. A pause is the
-        activity's matter, which knows whether anything can have left.
+        activity's matter, which knows whether anything can have left. While pieces are awaited, a message that asks for
+        others, or for none any more, or goes where nothing arrives, is given up too.
         """
-        return self.state.status, self.state.medium, self.state.address_versions.get(message.medium)
+        state = self.state
+        pieces = (state.pieces_since, bool(state.missing), message.medium in state.reachable) if state.awaited else None
+        return state.status, state.medium, state.address_versions.get(message.medium), pieces
 
     async def _abandon(self) -> None:
         """The end by silence, unless a submission reached the database first."""
         await self._close(self.state.abandoned(Closure.no_response), EventKind.abandoned, SYSTEM_ACTOR, {})
+
+    async def _give_pieces_up_to_staff(self) -> None:
+        """The pieces' deadline: whoever was asked hears no more by itself."""
+        details = {"pieces": " ".join(self.state.missing)}
+        await self._change(self.state.pieces_overdue(), EventKind.pieces_overdue, SYSTEM_ACTOR, details)
 
     # --- what people and providers say
 
@@ -216,7 +237,23 @@ class AffiliationWorkflow:
     @complete.validator
     def _can_complete(self, completed: Completed) -> None:
         if self.state.status is not Status.finalised:
-            self._allow(lambda now: self.state.completed(completed.completion.missing))
+            self._allow(lambda now: _completed(self.state, completed.completion, now))
+
+    @workflow.update
+    async def pieces_changed(self, changed: PiecesChanged) -> Progress:
+        """What is missing or being checked, already in the database; told again, it changes nothing."""
+        if changed.version <= self.state.pieces_version:
+            return self.progress()
+        details = {"pieces": " ".join(_pieces_concerned(self.state.missing, changed))}
+        return await self._change(self._with_pieces(changed, workflow.now()), changed.event, changed.actor, details)
+
+    @pieces_changed.validator
+    def _can_change_pieces(self, changed: PiecesChanged) -> None:
+        if self.state.status is not Status.finalised or changed.version > self.state.pieces_version:
+            self._allow(lambda now: self._with_pieces(changed, now))
+
+    def _with_pieces(self, changed: PiecesChanged, now: datetime) -> AffiliationState:
+        return self.state.pieces_changed(now, changed.version, changed.missing, changed.checking)
 
     @workflow.update
     async def decline(self, declined_: Declined) -> Progress:
@@ -295,6 +332,8 @@ class AffiliationWorkflow:
             pause=self.state.pause,
             reminder_allowed_from=self.state.reminder_allowed_from(self.policy),
             version=self.state.version,
+            missing=self.state.missing,
+            checking=self.state.checking,
         )
 
     # --- changes
@@ -326,9 +365,35 @@ class AffiliationWorkflow:
         return self.progress()
 
     async def _complete(self, completion: Completion, actor: Actor) -> None:
+        """Finalised; it goes on while pieces are missing or being checked."""
         details = {"channel": completion.channel.value, "missing": " ".join(completion.missing)}
         actor = EMPLOYEE_ACTOR if completion.channel is Channel.online else actor
-        await self._change(self.state.completed(completion.missing), EventKind.finalised, actor, details)
+        state = _completed(self.state, completion, workflow.now())
+        if state.awaited and not self._follows_pieces():
+            state = replace(state, awaited=False, attention=None, pieces_since=None)
+        await self._change(state, EventKind.finalised, actor, details)
+        if completion.waiver_ends_on is not None:
+            await self._start_waiver(completion.waiver_ends_on)
+
+    def _follows_pieces(self) -> bool:
+        """Not in the lives that a former version finalised: those ended when the pieces had been asked for."""
+        return workflow.patched("awaits-pieces")
+
+    async def _start_waiver(self, ends_on: date) -> None:
+        """Its end brings the person back; it lives on when this affiliation ends."""
+        own = workflow.info().typed_search_attributes
+        pairs = [SearchAttributePair(key, value) for key in (SIRET, SIREN) if (value := own.get(key)) is not None]
+        policy = self.policy
+        with contextlib.suppress(WorkflowAlreadyStartedError):
+            await workflow.start_child_workflow(
+                WAIVER,
+                StartWaiver(self.id, ends_on, policy.waiver_notice_days, policy.opens, policy.closes),
+                id=waiver_workflow_id(self.id),
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                search_attributes=TypedSearchAttributes(pairs),
+                static_summary="Waiver of an employee, until they are asked again",
+            )
 
     async def _record(self, state: AffiliationState, event: Event | None, revoked: tuple[Medium, ...] = ()) -> Recorded:
         change = RecordChange(
@@ -368,10 +433,31 @@ class AffiliationWorkflow:
             lines.append(f"needs a person: **{self.state.attention}**")
         if self.state.pause:
             lines.append(f"automatic messages paused: {self.state.pause}")
+        if self.state.awaited and self.state.missing:
+            lines.append(f"missing: {', '.join(self.state.missing)}")
+        if self.state.awaited and self.state.checking:
+            lines.append("documents wait for staff's check")
         if step is not None:
             by = f" by {step.medium}" if step.medium else ""
             lines.append(f"next: {step.kind}{by}, {step.at:%Y-%m-%d %H:%M} UTC")
         workflow.set_current_details("\n\n".join(lines))
+
+
+def _completed(state: AffiliationState, completion: Completion, now: datetime) -> AffiliationState:
+    return state.completed(
+        now,
+        completion.missing,
+        checking=completion.checking,
+        pieces_version=completion.pieces_version,
+        contact_version=completion.contact_version,
+        reachable=completion.reachable,
+    )
+
+
+def _pieces_concerned(before: tuple[str, ...], changed: PiecesChanged) -> list[str]:
+    """Those newly missing; else those missing no longer."""
+    asked = [piece for piece in changed.missing if piece not in before]
+    return asked or [piece for piece in before if piece not in changed.missing]
 
 
 def _heard(sending: asyncio.Task[HandedOver]) -> None:

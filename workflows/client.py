@@ -35,10 +35,14 @@ from activities.contracts import (
     DeliveryFailed,
     Progress,
     StartAffiliation,
+    WaiverEnded,
+    WaiverProgress,
+    waiver_workflow_id,
     workflow_id,
 )
 from domain.affiliation import Refusal, Refused, Status, first_medium
 from workflows.affiliation import AffiliationWorkflow
+from workflows.waiver import WaiverWorkflow
 
 _T = TypeVar("_T")
 
@@ -90,14 +94,24 @@ class Affiliations:
 
     async def tell(self, affiliation_id: str, update: Any, request: Any, request_id: str) -> Progress:
         """Send an update under a business id. Raises Refusal (the rules refuse it), NotRunning, EngineAway."""
+        progress: Progress = await self._update(self._handle(affiliation_id), update, request, request_id)
+        return progress
+
+    async def end_waiver(self, affiliation_id: str, ended: WaiverEnded, request_id: str) -> WaiverProgress:
+        """End the waiver that this affiliation led to before its time. Raises as `tell`."""
+        progress: WaiverProgress = await self._update(
+            self._waiver(affiliation_id), WaiverWorkflow.end_waiver, ended, request_id
+        )
+        return progress
+
+    async def waiver_progress(self, affiliation_id: str, timeout: timedelta = timedelta(seconds=1)) -> WaiverProgress:
+        """When the person whom this affiliation waived is asked again. Raises NotRunning, EngineAway."""
         try:
             return await self._in_time(
-                self._handle(affiliation_id).execute_update(update, request, id=request_id, rpc_timeout=self._timeout)
+                self._waiver(affiliation_id).query(WaiverWorkflow.progress, rpc_timeout=timeout), timeout
             )
-        except WorkflowUpdateFailedError as failed:
-            raise _refusal(failed) from None
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            raise EngineAway("no answer in time") from None
+        except WorkflowQueryFailedError:
+            raise EngineAway("query failed") from None
         except RPCError as error:
             raise _absent(error) from None
 
@@ -132,6 +146,19 @@ class Affiliations:
                 return False
             raise EngineAway(error.status.name) from None
         return described.close_time is None
+
+    async def _update(self, handle: WorkflowHandle[Any, Any], update: Any, request: Any, request_id: str) -> Any:
+        try:
+            return await self._in_time(handle.execute_update(update, request, id=request_id, rpc_timeout=self._timeout))
+        except WorkflowUpdateFailedError as failed:
+            raise _refusal(failed) from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            raise EngineAway("no answer in time") from None
+        except RPCError as error:
+            raise _absent(error) from None
+
+    def _waiver(self, affiliation_id: str) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle_for(WaiverWorkflow.run, waiver_workflow_id(affiliation_id))
 
     def _handle(self, affiliation_id: str) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle_for(AffiliationWorkflow.run, workflow_id(affiliation_id))

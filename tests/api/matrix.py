@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from domain.synthetic import synthetic_iban
-
 
 class Caller(StrEnum):
     anonymous = "anonymous"
@@ -68,14 +66,6 @@ class Route:
         return f"{self.method} {self.path}"
 
 
-SUBMISSION = {
-    "nir": "275067599000197",
-    "level": "BASE",
-    "iban": synthetic_iban(3),
-    "account_holder": "Camille Essai",
-    "consent": True,
-    "signature": "Camille Essai",
-}
 DECLARATION = "a declaration of company A"  # the test writes it: it needs a SIRET
 
 _API = "/api/v1"
@@ -108,11 +98,44 @@ MATRIX = (
     Route("POST", f"{_API}/enrolments/access", _public(404), {"code": "ABCD-EFGH"}),
     Route("POST", f"{_API}/enrolments/link-recovery", _public(202), {"code": "ABCD-EFGH"}),
     Route("GET", f"{_API}/enrolments/current", _employee(200)),
-    Route("PUT", f"{_API}/enrolments/current", _employee(200), {"version": 0, "content": {}}),
-    Route("POST", f"{_API}/enrolments/current/submission", _employee(200), SUBMISSION),
+    Route("GET", f"{_API}/enrolments/form", _public()),
+    Route("PATCH", f"{_API}/enrolments/current", _employee(200), {"version": 0, "answers": {}}),
+    Route("PUT", f"{_API}/enrolments/current/language", _employee(204), {"language": "pt"}),
+    Route("POST", f"{_API}/enrolments/current/proof", _employee(422), {"birth_date": "1901-01-01"}),
+    Route("GET", f"{_API}/enrolments/current/documents", _employee(200)),
+    Route("POST", f"{_API}/enrolments/current/documents", _employee(422), {}),  # no file
+    Route("DELETE", f"{_API}/enrolments/current/documents/{{document_id}}", _employee(404)),
+    Route("POST", f"{_API}/enrolments/current/submission", _employee(409), {"version": 1}),  # nothing was saved
+    Route("GET", f"{_API}/enrolments/current/receipt.pdf", _employee(403)),  # before the birth date
     Route("POST", f"{_API}/enrolments/current/decline", _employee(204), {"reason": "left_company"}),
+    # without the birth date nothing is handed over
+    Route("GET", f"{_API}/enrolments/current/personal-data.json", _employee(403)),
+    Route("GET", f"{_API}/enrolments/current/personal-data.pdf", _employee(403)),
+    Route("GET", f"{_API}/enrolments/current/personal-data.zip", _employee(403)),
+    Route("GET", f"{_API}/staff/people/{{employee_id}}/personal-data.json", _staff(404)),
+    Route("GET", f"{_API}/staff/people/{{employee_id}}/personal-data.pdf", _staff(404)),
+    Route("GET", f"{_API}/staff/people/{{employee_id}}/personal-data.zip", _staff(404)),
+    Route("POST", f"{_API}/staff/people/{{employee_id}}/erasure", _staff(404), {"reason": "objection"}),
     Route("GET", f"{_API}/staff/desk", _staff(200)),
-    Route("POST", f"{_API}/staff/affiliations/{{affiliation_id}}/paper-return", _staff(201), {"level": "BASE"}),
+    Route(
+        "POST",
+        f"{_API}/staff/affiliations/{{affiliation_id}}/paper-return",
+        _staff(201),
+        {"answers": {"level": "BASE"}},
+    ),
+    Route("GET", f"{_API}/staff/affiliations", _staff(422)),  # without a reference
+    Route("GET", f"{_API}/staff/document-checks", _staff(200)),
+    Route("GET", f"{_API}/staff/documents/{{document_id}}/file", _staff(404)),
+    # nothing was submitted
+    Route("GET", f"{_API}/staff/affiliations/{{affiliation_id}}/documents", _staff(404)),
+    Route("POST", f"{_API}/staff/affiliations/{{affiliation_id}}/documents", _staff(422), {}),
+    Route("POST", f"{_API}/staff/affiliations/{{affiliation_id}}/pieces/{{piece}}/acceptance", _staff(404), {}),
+    Route(
+        "POST",
+        f"{_API}/staff/affiliations/{{affiliation_id}}/pieces/{{piece}}/request",
+        _staff(404),
+        {"reason": "unreadable"},
+    ),
     Route(
         "POST",
         f"{_API}/staff/affiliations/{{affiliation_id}}/doubt-resolution",

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from temporalio.testing import WorkflowEnvironment
 
 from activities.contracts import DeliveryFailed
+from activities.writing import reference_of
 from api.app import create_app
 from composition import providers
 from db.pool import create_pool
@@ -324,7 +325,7 @@ async def test_a_paper_return_with_missing_pieces_insures_and_asks_for_them(
     door: Door, staff: httpx2.AsyncClient
 ) -> None:
     life = await sent(door)
-    body = {"level": "OPTION 1", "missing": ["rib", "signature", "rib"]}
+    body = {"answers": {"level": "OPTION 1", "signature": "Camille Essai"}, "missing": ["rib", "signature", "rib"]}
     answer = await staff.post(f"{BASE}/staff/affiliations/{life.id}/paper-return", json=body)
     assert answer.status_code == 201, answer.text
     receipt = answer.json()
@@ -336,7 +337,7 @@ async def test_a_paper_return_with_missing_pieces_insures_and_asks_for_them(
     text = re.sub(r"\s+", " ", (await life.received())[-1]["text"])
     assert "RIB" in text
     assert "signé" in text
-    again = await staff.post(f"{BASE}/staff/affiliations/{life.id}/paper-return", json={"level": "BASE"})
+    again = await staff.post(f"{BASE}/staff/affiliations/{life.id}/paper-return", json={"answers": {"level": "BASE"}})
     assert refusal(again) == "already_submitted"
     audited = await door.world.run(
         "SELECT actor_kind, actor_id FROM audit_log WHERE affiliation_id = $1 AND event = 'form.submitted'", life.id
@@ -345,10 +346,22 @@ async def test_a_paper_return_with_missing_pieces_insures_and_asks_for_them(
     assert audited[0]["actor_id"]
 
 
+async def test_a_paper_is_found_by_its_reference(door: Door, staff: httpx2.AsyncClient) -> None:
+    life = await sent(door)
+    path, reference = f"{BASE}/staff/affiliations", reference_of(UUID(str(life.id)))
+    for typed in (reference, reference.replace(" ", "").lower()):
+        found = (await staff.get(path, params={"reference": typed})).json()
+        assert [item["id"] for item in found["items"]] == [str(life.id)]
+    nobody = await staff.get(path, params={"reference": "0000 0000 0000"})
+    assert nobody.json() == {"items": []}
+    for wrong in ("", "12", "zzzz zzzz zzzz", "%" * 12):
+        assert (await staff.get(path, params={"reference": wrong})).status_code == 422
+
+
 async def test_a_paper_return_of_an_abandoned_affiliation_is_refused(door: Door, staff: httpx2.AsyncClient) -> None:
     life = await sent(door)
     await door.http.post(one(life, "/withdrawal"), json={"reason": "mistake"})
-    answer = await staff.post(f"{BASE}/staff/affiliations/{life.id}/paper-return", json={"level": "BASE"})
+    answer = await staff.post(f"{BASE}/staff/affiliations/{life.id}/paper-return", json={"answers": {"level": "BASE"}})
     assert refusal(answer) == "affiliation_closed"
 
 

@@ -13,23 +13,17 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from domain.synthetic import synthetic_iban
+from services.access import Access, Proof
 from services.callers import Scope
 from services.declarations import CorrectedContact, DoubtResolution, Pause, PreAffiliation, Withdrawal
+from services.document_checks import Accept, AskAgain
 from services.enrolment_form import PaperReturn, SaveDraft, Submission
-from services.enrolments import Access, Decline
+from services.enrolments import ChosenLanguage, Decline
 from tests.api.conftest import BASE, client, employee_of, key_for
 from tests.world import World
 
 CANARY = "Zyxwv-canari-99"  # no answer may repeat what was typed
 ADDRESS = {"line1": "12 rue des Essais", "line2": "Bât. B", "postcode": "75011", "city": "Paris", "country": "FR"}
-CHILD = {
-    "kind": "child",
-    "last_name": "Essai",
-    "first_names": "Lou",
-    "birth_date": "2020-02-03",
-    "nir": "275067599000197",
-}
 TEXT: list[Any] = [12345, True, ["x"], {"x": CANARY}]
 DATE: list[Any] = [
     0,
@@ -70,17 +64,7 @@ _ADDRESS_REFUSED: dict[str, list[Any]] = {
     "city": [*TEXT, "", "x" * 39, "a\rb"],
     "country": [*TEXT, "DE", "", "FRA"],
 }
-_DEPENDANT_REFUSED: dict[str, list[Any]] = {
-    "dependants": [12, "x", {}, None, [CHILD] * 21],
-    "dependants.0": [12, "x", None, []],
-    "dependants.0.kind": [*TEXT, "cousin", None],
-    "dependants.0.last_name": [*_NAMES, None],
-    "dependants.0.first_names": [*_NAMES, None],
-    "dependants.0.birth_date": [*DATE, None, "1899-12-31", "2999-01-01"],
-    "dependants.0.nir": [*TEXT, CANARY, "275067599000198"],
-}
-_IBAN: list[Any] = [*TEXT, CANARY, "FR76 0000", "x" * 61, "FR7699999000010000000000116"]
-_DEPENDANT_REQUIRED = [f"dependants.0.{name}" for name in ("kind", "last_name", "first_names", "birth_date")]
+_VERSIONS: list[Any] = [None, "abc", "", 1.5, -1, 1_000_001, 10**40, [], {}]
 
 CASES = [
     Case(
@@ -187,59 +171,40 @@ CASES = [
         "POST",
         "/enrolments/current/submission",
         "employee",
-        {
-            "nir": "275067599000197",
-            "level": "BASE",
-            "dependants": [CHILD],
-            "iban": synthetic_iban(1),
-            "account_holder": "Camille Essai",
-            "consent": True,
-            "signature": "Camille Essai",
-        },
-        _required("nir", "level", "iban", "account_holder", "consent", "signature", *_DEPENDANT_REQUIRED),
-        {
-            "nir": [*TEXT, None, "", CANARY],
-            "level": [*TEXT, None, "", "OPTION 99", "x" * 41],
-            "iban": [*_IBAN, None, ""],
-            "account_holder": [*_NAMES, None],
-            "consent": [None, False, "oui", "true", 12, []],
-            "signature": [*_NAMES, None],
-            **_DEPENDANT_REFUSED,
-        },
+        {"version": 1, "later": False},
+        _required("version"),
+        {"version": _VERSIONS, "later": [None, "peut-être", 12, [], {}]},
     ),
     Case(
         SaveDraft,
-        "PUT",
+        "PATCH",
         "/enrolments/current",
         "employee",
+        {"version": 0, "answers": {"nir": "je ne sais pas"}},
+        _required("version", "answers"),
         {
-            "version": 0,
-            "content": {
-                "nir": "je ne sais pas",
-                "level": "?",
-                "dependants": [{"kind": "x", "last_name": "", "first_names": "", "birth_date": "hier", "nir": "?"}],
-                "iban": "FR76…",
-                "account_holder": "",
-                "consent": False,
-                "signature": "",
-            },
+            "version": _VERSIONS,
+            "answers": [12, "x", [], None],
+            "answers.nir": [12345, True, ["x"], "x" * 201, "\ud800"],
         },
-        _required("version", "content"),
-        {
-            "version": [None, "abc", "", 1.5, -1, 1_000_001, 10**40, [], {}],
-            "content": [12, "x", [], None],
-            **{
-                f"content.{name}": [12345, True, ["x"], "x" * 201]
-                for name in ("nir", "level", "iban", "account_holder", "signature")
-            },
-            "content.consent": ["peut-être", 12, [], {}],
-            "content.dependants": [12, "x", {}, None, [{}] * 21],
-            "content.dependants.0": [12, "x", None, []],
-            **{
-                f"content.dependants.0.{name}": [12345, True, [], "x" * 201]
-                for name in ("kind", "last_name", "first_names", "birth_date", "nir")
-            },
-        },
+    ),
+    Case(
+        ChosenLanguage,
+        "PUT",
+        "/enrolments/current/language",
+        "employee",
+        {"language": "pt"},
+        _required("language"),
+        {"language": [*TEXT, None, "", "de", CANARY]},
+    ),
+    Case(
+        Proof,
+        "POST",
+        "/enrolments/current/proof",
+        "employee",
+        {"birth_date": "12/06/1975"},
+        _required("birth_date"),
+        {"birth_date": [0, 641433600, True, [], "", "demain", "30/02/1990", "12/06/75", "2999-01-01", None]},
     ),
     Case(
         Decline,
@@ -264,22 +229,32 @@ CASES = [
         "POST",
         "/staff/affiliations/{id}/paper-return",
         "staff",
+        {"answers": {"level": "BASE"}, "missing": ["rib", "signature"]},
+        _required("answers"),
         {
-            "level": "BASE",
-            "dependants": [CHILD],
-            "iban": synthetic_iban(1),
-            "account_holder": "Camille Essai",
-            "missing": ["rib", "signature"],
-        },
-        _required("level", *_DEPENDANT_REQUIRED),
-        {
-            "level": [*TEXT, None, "", "OPTION 99"],
-            "iban": _IBAN,
-            "account_holder": [12345, True, ["x"], "x" * 61, "a\u0000b"],
-            "missing": [12, "rib", {}, None, ["rib"] * 11],
+            "answers": [12, "x", [], None],
+            "answers.level": [12345, True, ["x"], "x" * 201],
+            "missing": [12, "rib", {}, None, ["rib"] * 41],
             "missing.0": [12345, True, None, [], "", CANARY],
-            **_DEPENDANT_REFUSED,
         },
+    ),
+    Case(
+        Accept,
+        "POST",
+        "/staff/affiliations/{id}/pieces/rib/acceptance",
+        "staff",
+        {"how": "seen"},
+        _required(),
+        {"how": [*TEXT, None, "", CANARY]},
+    ),
+    Case(
+        AskAgain,
+        "POST",
+        "/staff/affiliations/{id}/pieces/rib/request",
+        "staff",
+        {"reason": "unreadable"},
+        _required("reason"),
+        {"reason": [*TEXT, None, "", CANARY]},
     ),
     Case(
         DoubtResolution,
@@ -402,9 +377,10 @@ async def test_a_wrong_type_or_value_is_told_with_an_example(stage: Stage, case:
 async def test_an_unknown_field_is_refused_at_every_depth(stage: Stage, case: Case) -> None:
     for path in _objects(case.body):
         for name in ("status", "role", "company_id", "zyx"):
+            named = name if path == "answers." else f"{path}{name}"  # an answer is named by its own path
             answer = await stage.send(case, _with(case.body, f"{path}{name}", CANARY))
             assert answer.status_code == 422, (path, name)
-            assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [(f"{path}{name}", "extra_forbidden")]
+            assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [(named, "extra_forbidden")]
             assert CANARY not in answer.text
 
 

@@ -8,21 +8,9 @@ import httpx2
 from fastapi import FastAPI
 
 from domain.affiliation import Status
-from domain.synthetic import synthetic_iban
 from tests.api.conftest import Door, client
+from tests.enrolling import family, save, send
 from tests.world import Life
-
-SUBMISSION = {
-    "level": "BASE",
-    "dependants": [
-        {"kind": "partner", "last_name": "Essai", "first_names": "Sacha", "birth_date": "1990-02-03"},
-        {"kind": "child", "last_name": "Essai", "first_names": "Lou", "birth_date": "2020-02-03"},
-    ],
-    "iban": synthetic_iban(7),
-    "account_holder": "Camille Essai",
-    "consent": True,
-    "signature": "Camille Essai",
-}
 
 
 async def test_a_whole_life_by_email(door: Door, app: FastAPI) -> None:
@@ -41,21 +29,18 @@ async def test_a_whole_life_by_email(door: Door, app: FastAPI) -> None:
     async with client(app) as employee:
         opened = await employee.post("/api/v1/enrolments/access", json={"token": token.group(1)})
         assert opened.status_code == 200, opened.text
-        saved = await employee.put(
-            "/api/v1/enrolments/current", json={"version": 0, "content": {"iban": "FR76 je cherche", "level": "BASE"}}
-        )
-        assert saved.status_code == 200, saved.text
-        assert saved.json()["version"] == 1
+        version = await save(employee, {"iban": "FR76 je cherche", "level": "BASE"})
+        assert version == 1
         await life.until(Status.started)
-        submission = {**SUBMISSION, "nir": declared["employee"]["nir"]}
-        submitted = await employee.post("/api/v1/enrolments/current/submission", json=submission)
+        version = await save(employee, family(nir=declared["employee"]["nir"]), version)
+        submitted = await send(employee, version)
         assert submitted.status_code == 200, submitted.text
         assert submitted.json()["coverage"]["formula"] == "BASE CCN HCR NC FAMILLE RG"
     await life.until(Status.finalised)
-    assert await life.until_messages(2) == [("invitation", "email"), ("confirmation", "email")]
+    assert await life.until_messages(2) == [("invitation", "email"), ("missing_pieces", "email")]
     detail = (await door.http.get(f"/api/v1/affiliations/{life_id}")).json()
     assert detail["status"] == "finalised"
-    assert detail["next_step"] is None
+    assert detail["next_step"]["kind"] == "missing_pieces"
     events = (await door.http.get(f"/api/v1/affiliations/{life_id}/events")).json()
     assert [event["kind"] for event in events] == [
         "declared",

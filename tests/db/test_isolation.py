@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -15,27 +16,36 @@ from fastapi import FastAPI
 from db import register
 from db.pool import Connection, Pool, create_pool, employee_side, system, tenant
 from domain.affiliation import Status
+from domain.identifiers import Civility
+from domain.synthetic import synthetic_nir
 from local.database import APPLICATION, OWNER
 from local.postgres import PostgresServer
 from services.callers import Scope
 from settings import Settings
 from tests.api.conftest import BASE, client, employee_of, key_for
-from tests.api.matrix import SUBMISSION
 from tests.conftest import DATABASE
+from tests.enrolling import IBAN, family, save, send, upload, waived
+from tests.gateways.files.samples import rib_pdf
 from tests.world import Life, World
 
 # What hcr_web may read at all; every row belongs to a company.
 READABLE = (
     *("company", "establishment", "employee", "affiliation", "contact", "affiliation_event", "dispatch", "enrolment"),
-    *("coverage", "dependant", "idempotency"),
+    *("coverage", "dependant", "idempotency", "waiver"),
 )
-UNREADABLE = ("access_token", "employee_session", "api_key", "delivery_event", "local_message", "audit_log")
+# What an employee reads of themselves, and their employer does not (security.md Z-06).
+EMPLOYEES_OWN = ("signature", "document", "birth_date_tries")
+UNREADABLE = (
+    *("access_token", "employee_session", "api_key", "delivery_event", "local_message", "audit_log"),
+    "erasure",
+)
+NIR = synthetic_nir(Civility.madame, date(1990, 5, 12), order=411)
 WITHOUT_POLICY = {"schema_migration"}  # names and checksums of migrations: the owner's, nobody else reads it
 
 
 @dataclass(frozen=True)
 class Two:
-    """Two companies, each with two employees of whom the first is insured, so that every table has rows of both."""
+    """Two companies, each with two employees: one insured, one with a waiver, so that every table has rows of both."""
 
     world: World
     a: tuple[Life, Life]
@@ -45,7 +55,6 @@ class Two:
 @pytest.fixture(scope="module")
 async def two(world: World, app: FastAPI) -> Two:
     companies = []
-    dependants = [{"kind": "child", "last_name": "Essai", "first_names": "Lou", "birth_date": "2020-02-03"}]
     for _ in range(2):
         employer = await world.employer()
         lives = []
@@ -57,11 +66,13 @@ async def two(world: World, app: FastAPI) -> Two:
                     headers={"Idempotency-Key": f"isolation-{number}"},
                 )
                 lives.append(Life(world, employer, UUID(answer.json()["id"])))
-        for life in lives:
+        for life, answers in zip(lives, (family(), waived(nir=NIR)), strict=True):
             async with employee_of(app, life) as employee:
-                await employee.post(
-                    f"{BASE}/enrolments/current/submission", json={**SUBMISSION, "dependants": dependants}
-                )
+                version = await save(employee, answers)
+                if "iban" in answers:
+                    assert (await upload(employee, "rib", "rib.pdf", rib_pdf(IBAN, "X"))).status_code == 201
+                await employee.post(f"{BASE}/enrolments/current/proof", json={"birth_date": "01/01/1901"})
+                assert (await send(employee, version)).status_code == 200
             await life.until(Status.finalised)
         companies.append((lives[0], lives[1]))
     return Two(world, companies[0], companies[1])
@@ -80,17 +91,19 @@ async def test_without_a_context_the_web_role_sees_no_row_of_any_table(two: Two)
     async with two.world.web.acquire() as connection:
         for table in READABLE:
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+        for table in EMPLOYEES_OWN:
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
         for table in UNREADABLE:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetchval(f"SELECT count(*) FROM {table}")
     async with system(two.world.system) as connection:
-        for table in READABLE:
+        for table in (*READABLE, *EMPLOYEES_OWN):
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") > 0, f"nothing proven about {table}"
 
 
 async def test_the_two_lists_above_are_all_tables(two: Two) -> None:
     rows = await two.world.run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    assert {row["tablename"] for row in rows} == {*READABLE, *UNREADABLE, *WITHOUT_POLICY}
+    assert {row["tablename"] for row in rows} == {*READABLE, *EMPLOYEES_OWN, *UNREADABLE, *WITHOUT_POLICY}
 
 
 async def test_with_a_companys_context_only_its_rows_are_seen(two: Two) -> None:
@@ -98,6 +111,8 @@ async def test_with_a_companys_context_only_its_rows_are_seen(two: Two) -> None:
         async with tenant(two.world.web, [mine.employer.company_id]) as connection:
             for table in READABLE:
                 assert await companies_in(connection, table) == {mine.employer.company_id}, table
+            for table in EMPLOYEES_OWN:
+                assert await companies_in(connection, table) == set(), table
             for table in ("affiliation", "employee"):
                 query = f"SELECT count(*) FROM {table} WHERE company_id = $1"
                 assert await connection.fetchval(query, other.employer.company_id) == 0
@@ -115,7 +130,16 @@ async def test_an_employees_context_shows_only_their_own_affiliation(two: Two) -
     life = two.a[0]
     row = await life.row()
     async with employee_side(two.world.web, life.id) as connection:
-        for table in ("contact", "affiliation_event", "dispatch", "enrolment", "coverage", "dependant", "idempotency"):
+        of_affiliation = (
+            "contact",
+            "affiliation_event",
+            "dispatch",
+            "enrolment",
+            "coverage",
+            "dependant",
+            "idempotency",
+        )
+        for table in (*of_affiliation, *EMPLOYEES_OWN):
             rows = await connection.fetch(f"SELECT DISTINCT affiliation_id FROM {table}")
             assert [found["affiliation_id"] for found in rows] == [life.id], table
         assert [found["id"] for found in await connection.fetch("SELECT id FROM affiliation")] == [life.id]
@@ -174,7 +198,7 @@ FORBIDDEN = [
     "UPDATE coverage SET formula = 'x'",
     "UPDATE dispatch SET state = 'delivered'",
     "INSERT INTO dispatch (company_id) VALUES (NULL)",
-    "UPDATE employee SET nir_sealed = nir_sealed",
+    "UPDATE employee SET company_id = company_id",
     "UPDATE employee SET company_id = company_id",
     "UPDATE affiliation_event SET kind = 'x'",
     "INSERT INTO company (siren, name, insurer, insurer_reference) VALUES ('999000003', 'x', 'klesia', 'x')",
@@ -270,9 +294,18 @@ async def test_the_runtime_login_and_its_roles_own_nothing_and_bypass_nothing(tw
     assert {row["of"] for row in members} == {"hcr_web", "hcr_system"}
 
 
-async def test_no_function_of_ours_runs_with_its_owners_rights(two: Two) -> None:
-    rows = await two.world.run("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef")
-    assert rows == []
+async def test_one_function_of_ours_runs_with_its_owners_rights(two: Two) -> None:
+    """The purge of the security log: see tests/db/test_audit_purge.py for what it cannot do."""
+    rows = await two.world.run(
+        "SELECT proname, pg_get_userbyid(proowner) AS owner, proconfig::text AS config,"
+        " has_function_privilege('hcr_web', oid, 'EXECUTE') AS web,"
+        " has_function_privilege('public', oid, 'EXECUTE') AS public"
+        " FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+    )
+    assert [(row["proname"], row["owner"], row["web"], row["public"]) for row in rows] == [
+        ("purge_security_log", OWNER, False, False)
+    ]
+    assert "search_path" in rows[0]["config"]
 
 
 async def test_the_login_without_a_role_sees_nothing(postgres: PostgresServer) -> None:

@@ -25,7 +25,7 @@ from domain.affiliation import (
 )
 from domain.media import Medium, MessageKind
 from domain.policy import DEFAULT_POLICY
-from tests.domain.strategies import EMAIL, POST, SMS, paris, sent
+from tests.domain.strategies import EMAIL, POST, SMS, check, paris, sent
 
 K = MessageKind
 BEGUN = paris(2026, 6, 3, 10)
@@ -36,8 +36,13 @@ DAY = timedelta(hours=24)
 PREPARING = declared(BEGUN, (EMAIL, POST))
 SENT = sent(BEGUN)
 STARTED = SENT.draft_saved(DRAFTED, EMAIL)
-FINALISED = STARTED.completed()
+FINALISED = STARTED.completed(AT)
 ABANDONED = STARTED.abandoned(Closure.no_response)
+# finalised, and yet not over: a piece asked for, two of them, documents that staff check
+ASKED_ON = paris(2026, 6, 6, 8)
+REQUEST = Message(MessageKind.missing_pieces, 1, Medium.email, automatic=False)
+AWAITING = STARTED.completed(ASKED_ON, ("rib", "signature")).handed_over(REQUEST, Result.accepted, ASKED_ON)
+CHECKING = STARTED.completed(ASKED_ON, checking=True)
 BY_STATUS = {state.status: state for state in (PREPARING, SENT, STARTED, FINALISED, ABANDONED)}
 
 INVITATION = Message(K.invitation, 1, EMAIL, automatic=False)
@@ -45,6 +50,8 @@ INVITED_AGAIN = Message(K.invitation, 2, EMAIL, automatic=False)
 REMINDER = Message(K.reminder, 1, EMAIL, automatic=True)
 ASKED_REMINDER = Message(K.employer_reminder, 1, EMAIL, automatic=False)
 LETTER = Message(K.postal_fallback, 1, POST, automatic=True)
+REQUEST_AGAIN = Message(K.missing_pieces, 2, EMAIL, automatic=False)
+PIECES_REMINDER = Message(K.missing_pieces, 2, EMAIL, automatic=True)
 
 Transition = Callable[[AffiliationState], AffiliationState]
 Changes = dict[str, object]
@@ -59,11 +66,17 @@ TRANSITIONS: dict[str, Transition] = {
     "correction": lambda state: state.contact_corrected(AT, state.contact_version + 1, (EMAIL,), (EMAIL, POST)),
     "stale correction": lambda state: state.contact_corrected(AT, state.contact_version, (EMAIL,), (EMAIL, POST)),
     "draft": lambda state: state.draft_saved(AT, EMAIL),
-    "completed": lambda state: state.completed(),
-    "completed in part": lambda state: state.completed(("rib",)),
+    "completed": lambda state: state.completed(AT),
+    "completed in part": lambda state: state.completed(AT, ("rib",)),
     "not me": lambda state: state.declined(EMAIL, DeclineReason.not_me),
     "left the company": lambda state: state.declined(EMAIL, DeclineReason.left_company),
     "abandoned": lambda state: state.abandoned(Closure.withdrawn_mistake),
+    "pieces asked": lambda state: state.pieces_changed(AT, 1, ("rib", "school_certificate:k1"), False),
+    "pieces received": lambda state: state.pieces_changed(AT, 1, ("rib",), True),
+    "all pieces received": lambda state: state.pieces_changed(AT, 1, (), True),
+    "all pieces accepted": lambda state: state.pieces_changed(AT, 1, (), False),
+    "stale pieces": lambda state: state.pieces_changed(AT, state.pieces_version, ("rib",), False),
+    "link asked": lambda state: state.link_asked(AT, DEFAULT_POLICY),
     "paused": lambda state: state.paused(PauseReason.on_leave),
     "resumed": lambda state: state.resumed(AT),
     "it left": lambda state: state.doubt_resolved(Verdict.left, AT),
@@ -72,7 +85,7 @@ TRANSITIONS: dict[str, Transition] = {
     "returned letter": lambda state: state.delivery_failed(POST, 1),
     **{
         f"{message.kind} {result}": handing(message, result)
-        for message in (INVITATION, REMINDER, ASKED_REMINDER, LETTER)
+        for message in (INVITATION, REMINDER, ASKED_REMINDER, LETTER, REQUEST_AGAIN)
         for result in Result
     },
 }
@@ -105,6 +118,7 @@ INVITED = {K.invitation: 1}
 REMINDED = {**INVITED, K.reminder: 1}
 ASKED = {**INVITED, K.employer_reminder: 1}
 LETTERED = {**INVITED, K.postal_fallback: 1}
+REQUESTED = {**INVITED, K.missing_pieces: 2}
 
 FROM_SENT: dict[str, Changes | Refused] = {
     "employer reminder": {"waiting": (K.employer_reminder,), "employer_reminded_at": {EMAIL: AT}},
@@ -112,7 +126,19 @@ FROM_SENT: dict[str, Changes | Refused] = {
     "stale correction": Refused.stale_contact,
     "draft": {"status": Status.started, "clock_since": AT, "waiting": ()},
     "completed": {**DONE, "waiting": (K.confirmation,)},
-    "completed in part": {**DONE, "waiting": (K.missing_pieces,), "missing": ("rib",)},
+    "completed in part": {
+        **DONE,
+        "waiting": (K.missing_pieces,),
+        "missing": ("rib",),
+        "awaited": True,
+        "pieces_since": AT,
+    },
+    "pieces asked": Refused.not_finalised,
+    "pieces received": Refused.not_finalised,
+    "all pieces received": Refused.not_finalised,
+    "all pieces accepted": Refused.not_finalised,
+    "stale pieces": Refused.not_finalised,
+    "link asked": {"waiting": (K.invitation,), "link_asked_at": AT},
     "not me": GONE_TO_POST,
     "left the company": {**ENDED, "closure": Closure.declined_left},
     "abandoned": {**ENDED, "closure": Closure.withdrawn_mistake},
@@ -147,17 +173,24 @@ FROM_SENT: dict[str, Changes | Refused] = {
     "postal_fallback refused": {"numbers": LETTERED, "attention": Attention.refused, "doubt": LETTER},
     "postal_fallback uncertain": {"numbers": LETTERED, "attention": Attention.uncertain, "doubt": LETTER},
     "postal_fallback superseded": {"numbers": LETTERED},
+    "missing_pieces accepted": {"numbers": REQUESTED, "last_message_at": AT},
+    "missing_pieces bad_address": {"numbers": REQUESTED, **GONE_TO_POST},
+    "missing_pieces refused": {"numbers": REQUESTED, "attention": Attention.refused, "doubt": REQUEST_AGAIN},
+    "missing_pieces uncertain": {"numbers": REQUESTED, "attention": Attention.uncertain, "doubt": REQUEST_AGAIN},
+    "missing_pieces superseded": {"numbers": REQUESTED},
 }
 
 # Before anything left the invitation still waits, and what is accepted first makes it `sent`.
 _STILL_WAITING: dict[str, Changes] = {
-    name: {**changes, "numbers": {kind: 1 for kind in changes.get("numbers", {}) if kind is not K.invitation}}  # type: ignore[attr-defined]
+    name: {**changes, "numbers": {k: n for k, n in changes.get("numbers", {}).items() if k is not K.invitation}}  # type: ignore[attr-defined]
     for name, changes in FROM_SENT.items()
-    if not isinstance(changes, Refused) and name.split()[0] in (K.reminder, K.employer_reminder, K.postal_fallback)
+    if not isinstance(changes, Refused)
+    and name.split()[0] in (K.reminder, K.employer_reminder, K.postal_fallback, K.missing_pieces)
 }
 FROM_PREPARING: dict[str, Changes | Refused] = {
     **FROM_SENT,
     "employer reminder": Refused.not_sent_yet,
+    "link asked": Refused.under_way,
     "invitation accepted": {"status": Status.sent, "numbers": INVITED, "waiting": (), **RESTARTED},
     "invitation bad_address": {"numbers": INVITED, **GONE_TO_POST},
     "invitation refused": {"numbers": INVITED, "waiting": (), "attention": Attention.refused, "doubt": INVITATION},
@@ -166,20 +199,22 @@ FROM_PREPARING: dict[str, Changes | Refused] = {
     **_STILL_WAITING,
     **{
         f"{kind} accepted": {**_STILL_WAITING[f"{kind} accepted"], "status": Status.sent}
-        for kind in (K.reminder, K.employer_reminder, K.postal_fallback)
+        for kind in (K.reminder, K.employer_reminder, K.postal_fallback, K.missing_pieces)
     },
 }
 
 
 def _after_the_end(name: str) -> Changes | Refused:
     """Callbacks come after the end too: they are taken note of; requests are refused."""
+    if name in PIECES_TOLD:
+        return Refused.not_finalised
     if name in ("bounce", "returned letter"):
         return {}
     first, _, last = name.partition(" ")
     if last not in list(Result):
         return Refused.closed
     kind = MessageKind(first)
-    noted: Changes = {"numbers": {**INVITED, kind: 1}}
+    noted: Changes = {"numbers": {**INVITED, kind: 2 if kind is K.missing_pieces else 1}}
     if name.endswith(" accepted"):
         noted["last_message_at"] = AT
         if kind in (K.reminder, K.postal_fallback):
@@ -187,11 +222,36 @@ def _after_the_end(name: str) -> Changes | Refused:
     return noted
 
 
+PIECES_TOLD = ("pieces asked", "pieces received", "all pieces received", "all pieces accepted", "stale pieces")
+
+# Nothing is awaited any more: what staff find out later is followed all the same.
+FROM_FINALISED: dict[str, Changes | Refused] = {
+    **{name: _after_the_end(name) for name in TRANSITIONS},
+    "pieces asked": {
+        "waiting": (K.missing_pieces,),
+        "missing": ("rib", "school_certificate:k1"),
+        "awaited": True,
+        "pieces_version": 1,
+        "pieces_since": AT,
+    },
+    "pieces received": {
+        "waiting": (K.missing_pieces,),
+        "missing": ("rib",),
+        "checking": True,
+        "awaited": True,
+        "pieces_version": 1,
+        "pieces_since": AT,
+    },
+    "all pieces received": {"checking": True, "awaited": True, "pieces_version": 1},
+    "all pieces accepted": {"pieces_version": 1},
+    "stale pieces": Refused.stale_pieces,
+}
+
 TABLE: list[tuple[Status, str, Changes | Refused]] = [
     *((Status.preparing, name, changes) for name, changes in FROM_PREPARING.items()),
     *((Status.sent, name, changes) for name, changes in FROM_SENT.items()),
     *((Status.started, name, changes) for name, changes in FROM_SENT.items()),
-    *((Status.finalised, name, _after_the_end(name)) for name in TRANSITIONS),
+    *((Status.finalised, name, changes) for name, changes in FROM_FINALISED.items()),
     *((Status.abandoned, name, _after_the_end(name)) for name in TRANSITIONS),
 ]
 
@@ -271,23 +331,26 @@ def _in_any_order(state: AffiliationState, depth: int) -> None:
         if isinstance(new, Refused):
             continue
         if state.closed:
-            assert (new.status, new.closure, new.missing) == (state.status, state.closure, state.missing)
+            assert (new.status, new.closure) == (state.status, state.closure)
+            assert new.missing == state.missing or name in PIECES_TOLD
         elif new.status is not state.status:
             assert new.status is not Status.preparing
             assert (state.status, new.status) != (Status.started, Status.sent)
         if new.closed:
-            assert (new.attention, new.doubt, new.pause) == (None, None, None)
+            check(new)
         if depth > 1:
             _in_any_order(new, depth - 1)
 
 
-@pytest.mark.parametrize("status", Status)
-def test_in_any_order_there_is_a_new_state_or_a_refusal_and_the_closed_stay_closed(status: Status) -> None:
+@pytest.mark.parametrize("state", [*BY_STATUS.values(), AWAITING, CHECKING], ids=lambda state: state.status)
+def test_in_any_order_there_is_a_new_state_or_a_refusal_and_the_closed_stay_closed(state: AffiliationState) -> None:
     """Every sequence of three transitions; any exception but a refusal fails the test."""
-    _in_any_order(BY_STATUS[status], depth=3)
+    _in_any_order(state, depth=3)
 
 
-@pytest.mark.parametrize("name", ["employer reminder", "correction", "draft", "completed", "paused", "it left"])
+@pytest.mark.parametrize(
+    "name", ["employer reminder", "correction", "link asked", "draft", "completed", "paused", "it left"]
+)
 def test_a_closed_affiliation_refuses_every_request_as_closed_and_names_no_later_moment(name: str) -> None:
     for state in (FINALISED, ABANDONED):
         with pytest.raises(Refusal) as refused:
@@ -622,27 +685,259 @@ def test_a_draft_restarts_the_clock_and_its_rungs() -> None:
 def test_what_is_said_to_who_completed(
     reachable: tuple[Medium, ...], medium: Medium, missing: tuple[str, ...], waiting: tuple[MessageKind, ...]
 ) -> None:
-    state = sent(BEGUN, medium, reachable).completed(missing)
+    state = sent(BEGUN, medium, reachable).completed(AT, missing)
     assert (state.status, state.waiting, state.missing) == (Status.finalised, waiting, missing)
 
 
 def test_nothing_is_said_where_nothing_reaches_who_completed() -> None:
     lost = sent(BEGUN, POST, (POST,)).delivery_failed(POST, 1)
-    assert lost.completed(("rib",)).waiting == ()
-    assert lost.completed().waiting == ()
+    asked = lost.completed(AT, ("rib",))
+    assert (asked.waiting, asked.attention) == ((), Attention.unreachable_for_pieces)
+    assert (lost.completed(AT).waiting, lost.completed(AT).attention) == ((), None)
 
 
 def test_missing_pieces_are_asked_for_by_the_medium_that_reaches() -> None:
-    assert SENT.delivery_failed(EMAIL, 1).completed(("rib",)).way_of(K.missing_pieces) is POST
+    assert SENT.delivery_failed(EMAIL, 1).completed(AT, ("rib",)).way_of(K.missing_pieces) is POST
     returned = sent(BEGUN, POST, (EMAIL, POST)).delivery_failed(POST, 1)
-    assert returned.completed(("rib",)).way_of(K.missing_pieces) is EMAIL
+    assert returned.completed(AT, ("rib",)).way_of(K.missing_pieces) is EMAIL
     assert returned.way_of(K.postal_fallback) is None
 
 
 def test_the_end_settles_pauses_attention_and_doubts() -> None:
     state = SENT.paused(PauseReason.on_leave).handed_over(ASKED_REMINDER, Result.uncertain, AT)
-    for ended in (state.completed(), state.abandoned(Closure.no_response)):
+    for ended in (state.completed(AT), state.completed(AT, ("rib",)), state.abandoned(Closure.no_response)):
         assert (ended.pause, ended.attention, ended.doubt) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("medium", "reachable", "given", "goes_by"),
+    [
+        (POST, (POST,), (EMAIL, POST), EMAIL),
+        (EMAIL, (EMAIL, POST), (POST, SMS), POST),
+        (EMAIL, (EMAIL, POST), (EMAIL, POST, SMS), EMAIL),
+    ],
+)
+def test_messages_go_to_the_contact_that_came_with_the_form(
+    medium: Medium, reachable: tuple[Medium, ...], given: tuple[Medium, ...], goes_by: Medium
+) -> None:
+    state = sent(BEGUN, medium, reachable).completed(AT, ("rib",), contact_version=2, reachable=iter(given))
+    assert (state.contact_version, state.reachable, state.medium) == (2, given, goes_by)
+    assert state.way_of(K.missing_pieces) is goes_by
+    assert state.delivery_failed(medium, 1) == state, "a bounce of the former address"
+
+
+def test_a_contact_older_than_the_present_one_is_ignored() -> None:
+    corrected = SENT.contact_corrected(AT, 3, (POST,), (EMAIL, POST))
+    state = corrected.completed(AT, contact_version=2, reachable=(POST,))
+    assert (state.contact_version, state.reachable) == (3, (EMAIL, POST))
+
+
+# --- pieces after the form
+
+WAITING_FOR_PIECES: dict[str, Changes | Refused] = {
+    "employer reminder": Refused.closed,
+    "draft": Refused.closed,
+    "completed": Refused.closed,
+    "not me": Refused.closed,
+    "abandoned": Refused.closed,
+    "paused": Refused.closed,
+    "resumed": Refused.closed,
+    "it left": Refused.no_doubt,
+    "stale pieces": Refused.stale_pieces,
+    "stale correction": Refused.stale_contact,
+    "link asked": {"waiting": (K.missing_pieces,), "link_asked_at": AT},
+    "correction": {
+        "contact_version": 2,
+        "address_versions": {EMAIL: 2, POST: 1},
+        "pieces_since": AT,
+        "waiting": (K.missing_pieces,),
+    },
+    "pieces asked": {
+        "missing": ("rib", "school_certificate:k1"),
+        "pieces_version": 1,
+        "pieces_since": AT,
+        "waiting": (K.missing_pieces,),
+    },
+    "pieces received": {"missing": ("rib",), "checking": True, "pieces_version": 1},
+    "all pieces received": {"missing": (), "checking": True, "pieces_version": 1},
+    "all pieces accepted": {
+        "missing": (),
+        "awaited": False,
+        "pieces_version": 1,
+        "pieces_since": None,
+        "waiting": (K.confirmation,),
+    },
+    "bounce": {"reachable": (POST,), "waiting": (K.missing_pieces,)},
+    "returned letter": {"reachable": (EMAIL,)},
+    "missing_pieces accepted": {
+        "numbers": {**INVITED, K.missing_pieces: 2},
+        "last_message_at": AT,
+        "pieces_since": AT,
+    },
+    "missing_pieces bad_address": {
+        "numbers": {**INVITED, K.missing_pieces: 2},
+        "reachable": (POST,),
+        "waiting": (K.missing_pieces,),
+    },
+    "missing_pieces uncertain": {
+        "numbers": {**INVITED, K.missing_pieces: 2},
+        "attention": Attention.uncertain,
+        "doubt": REQUEST_AGAIN,
+    },
+    "missing_pieces refused": {
+        "numbers": {**INVITED, K.missing_pieces: 2},
+        "attention": Attention.refused,
+        "doubt": REQUEST_AGAIN,
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "changes"), WAITING_FOR_PIECES.items(), ids=lambda value: str(value)[:40])
+def test_what_happens_while_pieces_are_missing(name: str, changes: Changes | Refused) -> None:
+    assert outcome(AWAITING, name) == expected(AWAITING, changes)
+
+
+def test_documents_that_are_checked_keep_it_going_and_are_confirmed_already() -> None:
+    assert (CHECKING.awaited, CHECKING.waiting, CHECKING.missing) == (True, (K.confirmation,), ())
+    assert outcome(CHECKING, "link asked") is Refused.closed
+    corrected = CHECKING.contact_corrected(AT, 2, (EMAIL,), (EMAIL, POST))
+    assert (corrected.waiting, corrected.contact_version) == ((K.confirmation,), 2)
+
+
+def test_a_confirmation_that_no_address_carries_any_more_is_dropped() -> None:
+    assert CHECKING.contact_corrected(AT, 2, (EMAIL,), (POST,)).waiting == ()
+    assert CHECKING.delivery_failed(EMAIL, 1).waiting == ()
+
+
+def test_nothing_leaves_when_documents_that_were_never_asked_for_are_accepted() -> None:
+    told = CHECKING.handed_over(Message(K.confirmation, 1, EMAIL, automatic=False), Result.accepted, AT)
+    state = told.pieces_changed(AT, 1, (), False)
+    assert (state.over, state.waiting) == (True, ())
+
+
+def test_a_document_that_staff_refuse_is_asked_for_and_its_replacement_accepted_is_confirmed() -> None:
+    refused = CHECKING.pieces_changed(AT, 1, ("rib",), False)
+    assert (refused.waiting, refused.pieces_since) == ((K.missing_pieces,), AT)
+    accepted = refused.pieces_changed(AT, 2, (), True).pieces_changed(AT, 3, (), False)
+    assert (accepted.over, accepted.waiting) == (True, (K.confirmation,))
+
+
+def test_who_has_no_email_is_not_told_that_the_file_is_complete() -> None:
+    state = sent(BEGUN, POST, (POST,)).completed(AT, ("rib",)).pieces_changed(AT, 1, (), False)
+    assert (state.over, state.waiting) == (True, ())
+
+
+def test_a_request_not_left_yet_is_dropped_when_everything_is_there() -> None:
+    asked = STARTED.completed(AT, ("rib",))
+    assert asked.pieces_changed(AT, 1, (), True).waiting == ()
+    doubtful = asked.handed_over(REQUEST, Result.uncertain, AT)
+    everything = doubtful.pieces_changed(AT, 1, (), True)
+    assert (everything.attention, everything.doubt) == (None, None)
+
+
+def test_a_doubt_about_the_confirmation_outlives_what_is_checked_and_not_the_end() -> None:
+    doubtful = CHECKING.handed_over(Message(K.confirmation, 1, EMAIL, automatic=False), Result.uncertain, AT)
+    assert doubtful.pieces_changed(AT, 1, (), True).attention is Attention.uncertain
+    accepted = doubtful.pieces_changed(AT, 1, (), False)
+    assert (accepted.attention, accepted.doubt, accepted.waiting) == (None, None, ())
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_pieces_overtaken_by_a_newer_version_are_refused_as_stale(version: int) -> None:
+    state = AWAITING.pieces_changed(AT, 1, ("rib",), False)
+    with pytest.raises(Refusal) as refused:
+        state.pieces_changed(AT, version, (), False)
+    assert refused.value.code is Refused.stale_pieces
+
+
+def test_the_clock_of_pieces_counts_from_the_request_s_departure_and_a_reminder_moves_nothing() -> None:
+    held = STARTED.completed(ASKED_ON, ("rib",))
+    left = held.handed_over(REQUEST, Result.accepted, AT)
+    assert left.pieces_since == AT
+    reminded = left.handed_over(PIECES_REMINDER, Result.accepted, AT + 7 * DAY)
+    assert (reminded.pieces_since, reminded.next_rung) == (AT, 1)
+
+
+@pytest.mark.parametrize("name", ["pieces asked", "missing_pieces accepted", "correction"])
+def test_asked_for_again_both_reminders_of_pieces_come_again(name: str) -> None:
+    reminded = AWAITING.handed_over(PIECES_REMINDER, Result.accepted, ASKED_ON + 2 * DAY)
+    again = outcome(reminded, name)
+    assert isinstance(again, AffiliationState)
+    assert (again.next_rung, again.pieces_since) == (0, AT)
+
+
+def test_after_the_deadline_a_request_that_bounces_leaves_by_post_and_staff_keep_it() -> None:
+    bounced = AWAITING.pieces_overdue().delivery_failed(EMAIL, 1)
+    assert (bounced.attention, bounced.waiting) == (Attention.pieces_overdue, (K.missing_pieces,))
+    lost = bounced.delivery_failed(POST, 1)
+    assert (lost.attention, lost.waiting) == (Attention.unreachable_for_pieces, ())
+
+
+def test_after_the_deadline_a_link_is_still_sent_and_staff_keep_it() -> None:
+    overdue = AWAITING.pieces_overdue()
+    assert overdue == replace(AWAITING, attention=Attention.pieces_overdue)
+    asked = overdue.link_asked(AT, DEFAULT_POLICY).handed_over(REQUEST_AGAIN, Result.accepted, AT)
+    assert (asked.attention, asked.pieces_since, asked.waiting) == (Attention.pieces_overdue, ASKED_ON, ())
+    doubtful = overdue.handed_over(REQUEST_AGAIN, Result.uncertain, AT)
+    assert (doubtful.attention, doubtful.doubt) == (Attention.pieces_overdue, None)
+
+
+def test_after_the_deadline_pieces_asked_for_a_corrected_address_or_all_of_them_there_start_anew() -> None:
+    overdue = AWAITING.pieces_overdue()
+    assert overdue.pieces_changed(AT, 1, ("rib",), True).attention is Attention.pieces_overdue
+    assert overdue.pieces_changed(AT, 1, (), True).attention is None
+    for again in (
+        overdue.pieces_changed(AT, 1, ("rib", "signature", "waiver_proof"), False),
+        overdue.contact_corrected(AT, 2, (EMAIL,), (EMAIL, POST)),
+    ):
+        assert (again.attention, again.pieces_since, again.waiting) == (None, AT, (K.missing_pieces,))
+
+
+def test_the_deadline_makes_a_request_in_doubt_pointless() -> None:
+    state = AWAITING.handed_over(PIECES_REMINDER, Result.uncertain, AT).pieces_overdue()
+    assert (state.attention, state.doubt) == (Attention.pieces_overdue, None)
+    assert outcome(state, "it left") is Refused.no_doubt
+
+
+def test_a_request_that_bounces_on_the_last_medium_needs_staff_until_the_address_is_corrected() -> None:
+    asked = sent(BEGUN, POST, (POST,)).completed(AT, ("rib",))
+    lost = asked.delivery_failed(POST, 1)
+    assert (lost.attention, lost.waiting) == (Attention.unreachable_for_pieces, ())
+    with pytest.raises(Refusal) as refused:
+        lost.link_asked(AT, DEFAULT_POLICY)
+    assert refused.value.code is Refused.unreachable
+    corrected = lost.contact_corrected(AT, 2, (POST,), (POST,))
+    assert (corrected.attention, corrected.waiting) == (None, (K.missing_pieces,))
+
+
+def test_a_correction_that_leaves_no_address_for_the_request_needs_staff() -> None:
+    state = sent(BEGUN, reachable=(EMAIL, SMS)).completed(AT, ("rib",)).contact_corrected(AT, 2, (EMAIL,), (SMS,))
+    assert (state.attention, state.waiting) == (Attention.unreachable_for_pieces, ())
+
+
+def test_an_address_that_fails_while_documents_are_only_checked_is_noted_and_needs_nobody() -> None:
+    state = CHECKING.delivery_failed(EMAIL, 1)
+    assert (state.reachable, state.waiting, state.attention) == ((POST,), (), None)
+    assert state.pieces_changed(AT, 1, ("rib",), False).way_of(K.missing_pieces) is POST
+
+
+def test_a_request_in_doubt_whose_address_fails_leaves_by_the_other_medium_and_is_in_doubt_no_more() -> None:
+    state = STARTED.completed(AT, ("rib",)).handed_over(REQUEST, Result.uncertain, AT).delivery_failed(EMAIL, 1)
+    assert (state.attention, state.doubt, state.waiting) == (None, None, (K.missing_pieces,))
+    by_post = state.handed_over(replace(REQUEST_AGAIN, medium=POST), Result.accepted, AT)
+    assert (by_post.medium, by_post.waiting) == (POST, ())
+
+
+@pytest.mark.parametrize(
+    ("request_", "waiting"), [(REQUEST, (K.missing_pieces,)), (replace(PIECES_REMINDER, number=1), ())]
+)
+def test_staff_find_out_what_became_of_a_request_in_doubt(request_: Message, waiting: tuple[MessageKind, ...]) -> None:
+    doubtful = STARTED.completed(ASKED_ON, ("rib",)).handed_over(request_, Result.uncertain, ASKED_ON)
+    doubtful = replace(doubtful, waiting=())
+    sent_again = doubtful.doubt_resolved(Verdict.did_not_leave, AT)
+    assert (sent_again.waiting, sent_again.attention, sent_again.doubt) == (waiting, None, None)
+    found = doubtful.doubt_resolved(Verdict.left, AT)
+    assert (found.waiting, found.last_message_at, found.doubt) == ((), AT, None)
 
 
 # --- pauses

@@ -21,7 +21,7 @@ from domain.affiliation import (
     declared,
 )
 from domain.media import Medium, MessageKind
-from domain.plan import Step, after, calendar, next_step, waits_for_a_person
+from domain.plan import Step, after, calendar, next_step, waits_for_a_person, waiver_renewal
 from domain.policy import DEFAULT_POLICY, Policy, Reminder
 from domain.working_time import PARIS, add_days, is_working_day, paris_date
 from tests.domain.strategies import (
@@ -373,10 +373,9 @@ def test_a_reminder_that_did_leave_counts() -> None:
 
 
 def test_a_closed_affiliation_only_owes_its_last_message() -> None:
-    finalised = sent(WED).completed()
+    finalised = sent(WED).completed(WED)
     assert coming(finalised) == [(K.confirmation, EMAIL, WED)]
-    assert coming(sent(WED, POST, (POST,)).completed(("rib",))) == [(K.missing_pieces, POST, WED)]
-    assert coming(sent(WED, POST, (POST,)).completed()) == []
+    assert coming(sent(WED, POST, (POST,)).completed(WED)) == []
     assert next_step(sent(WED).abandoned(Closure.withdrawn_left), DEFAULT_POLICY, WED) is None
 
 
@@ -388,6 +387,138 @@ def test_the_end_by_silence_says_so() -> None:
 def test_abandonment_has_neither_a_message_nor_a_medium() -> None:
     step = Step(WED, None)
     assert (step.kind, step.medium) == ("abandonment", None)
+
+
+# --- pieces that are missing after the form
+
+WITH_STAFF = (Attention.pieces_overdue, Attention.unreachable_for_pieces)
+ASKED_FOR = Message(K.missing_pieces, 1, EMAIL, automatic=False)
+
+
+def pieces_asked(at: datetime, *missing: str, medium: Medium = EMAIL) -> AffiliationState:
+    """Finalised with pieces missing, asked for at `at` by a message that was accepted then."""
+    state = sent(at, medium).completed(at, missing or ("rib",))
+    return state.handed_over(replace(ASKED_FOR, medium=medium), Result.accepted, at)
+
+
+def test_pieces_are_asked_for_at_once_reminded_after_7_and_21_days_and_staff_take_over_after_30() -> None:
+    night = paris(2026, 6, 3, 23)
+    assert coming(sent(WED).completed(night, ("rib",)), night) == [
+        (K.missing_pieces, EMAIL, night),
+        (K.missing_pieces, EMAIL, paris(2026, 6, 11, 9)),
+        (K.missing_pieces, EMAIL, paris(2026, 6, 25, 9)),
+        ("pieces_deadline", None, paris(2026, 7, 3, 23)),
+    ]
+
+
+def test_reminders_of_pieces_are_automatic_and_numbered_on() -> None:
+    steps = calendar(pieces_asked(WED), DEFAULT_POLICY, WED)
+    assert [(s.message.number, s.message.automatic, s.message.rung) for s in steps if s.message] == [
+        (2, True, 0),
+        (3, True, 1),
+    ]
+
+
+def test_a_letter_that_asks_for_pieces_is_reminded_by_post() -> None:
+    assert [medium for _, medium, _ in coming(pieces_asked(WED, medium=POST))] == [POST, POST, None]
+
+
+def test_an_sms_may_remind_of_pieces_and_leaves_the_medium_as_it_is() -> None:
+    policy = replace(DEFAULT_POLICY, pieces=(Reminder(3, by=SMS), Reminder(9)))
+    state = (
+        sent(WED, reachable=(EMAIL, POST, SMS)).completed(WED, ("rib",)).handed_over(ASKED_FOR, Result.accepted, WED)
+    )
+    assert [medium for _, medium, _ in coming(state, policy=policy)] == [SMS, EMAIL, None]
+
+
+def test_a_policy_s_figures_for_pieces_are_followed() -> None:
+    policy = replace(DEFAULT_POLICY, pieces=(Reminder(2),), pieces_days=12)
+    assert coming(pieces_asked(WED), policy=policy) == [
+        (K.missing_pieces, EMAIL, paris(2026, 6, 5, 10)),
+        ("pieces_deadline", None, paris(2026, 6, 15, 10)),
+    ]
+
+
+def test_after_the_deadline_nothing_automatic_is_left_to_do() -> None:
+    deadline = Step(paris(2026, 7, 3, 10), None, end="pieces_deadline")
+    state = after(pieces_asked(WED), deadline, Result.accepted, deadline.at)
+    assert (state.status, state.attention, state.awaited) == (Status.finalised, Attention.pieces_overdue, True)
+    assert coming(state, deadline.at) == []
+
+
+def test_after_an_outage_nobody_is_reminded_of_pieces_and_given_up_at_once() -> None:
+    back = paris(2026, 7, 6, 11)
+    assert coming(pieces_asked(WED), back) == [
+        (K.missing_pieces, EMAIL, back),
+        (K.missing_pieces, EMAIL, paris(2026, 7, 7, 9)),
+        ("pieces_deadline", None, paris(2026, 7, 14, 9)),
+    ]
+
+
+def test_pieces_that_came_in_part_are_reminded_of_on_the_same_clock_and_none_when_all_are_there() -> None:
+    state = pieces_asked(WED, "rib", "signature")
+    later = paris(2026, 6, 5, 10)
+    assert coming(state.pieces_changed(later, 1, ("rib",), True), later) == coming(state)
+    assert coming(state.pieces_changed(later, 1, (), True), later) == []
+
+
+def test_a_piece_asked_for_anew_leaves_at_once_and_starts_the_clock_again() -> None:
+    later = paris(2026, 6, 13, 20)  # a Saturday
+    state = pieces_asked(WED).pieces_changed(later, 1, ("rib", "signature"), False)
+    assert coming(state, later) == [
+        (K.missing_pieces, EMAIL, later),
+        (K.missing_pieces, EMAIL, paris(2026, 6, 22, 9)),
+        (K.missing_pieces, EMAIL, paris(2026, 7, 6, 9)),
+        ("pieces_deadline", None, paris(2026, 7, 13, 20)),
+    ]
+
+
+def test_documents_that_are_only_checked_have_no_deadline() -> None:
+    state = sent(WED).completed(WED, checking=True)
+    assert coming(state) == [(K.confirmation, EMAIL, WED)]
+
+
+def test_a_request_that_bounced_leaves_by_post_at_once_and_its_clock_starts_there() -> None:
+    sunday = paris(2026, 6, 7, 21)
+    assert coming(pieces_asked(WED).delivery_failed(EMAIL, 1), sunday) == [
+        (K.missing_pieces, POST, sunday),
+        (K.missing_pieces, POST, paris(2026, 6, 15, 9)),
+        (K.missing_pieces, POST, paris(2026, 6, 29, 9)),
+        ("pieces_deadline", None, paris(2026, 7, 7, 21)),
+    ]
+
+
+def test_a_deadline_that_nobody_could_be_told_of_is_none() -> None:
+    state = sent(WED, POST, (POST,)).completed(WED, ("rib",)).delivery_failed(POST, 1)
+    assert state.attention is Attention.unreachable_for_pieces
+    assert coming(state) == []
+
+
+@pytest.mark.parametrize("result", [Result.uncertain, Result.refused])
+def test_a_request_in_doubt_holds_the_reminders_but_not_the_deadline(result: Result) -> None:
+    state = sent(WED).completed(WED, ("rib",)).handed_over(ASKED_FOR, result, WED)
+    assert coming(state) == [("pieces_deadline", None, paris(2026, 7, 3, 10))]
+
+
+def test_what_no_version_waits_for_has_no_calendar() -> None:
+    """Finalised by a version that did not follow pieces."""
+    assert coming(replace(pieces_asked(WED), awaited=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("ends_on", "now", "asked_again"),
+    [
+        (date(2027, 7, 3), WED, paris(2027, 6, 3, 9)),
+        (date(2027, 8, 13), WED, paris(2027, 7, 15, 9)),  # after the 14 July
+        (date(2026, 6, 20), WED, WED),  # less than the notice is left
+        (date(2026, 6, 20), paris(2026, 6, 6, 22), paris(2026, 6, 8, 9)),
+        (date(2025, 1, 1), paris(2026, 6, 3, 20), paris(2026, 6, 4, 9)),
+    ],
+)
+def test_a_waived_person_is_asked_again_in_working_hours_before_the_end(
+    ends_on: date, now: datetime, asked_again: datetime
+) -> None:
+    assert waiver_renewal(ends_on, 30, time(9), time(18), now) == asked_again
 
 
 # --- daylight saving time
@@ -438,9 +569,9 @@ def check_what_left(life: Life) -> None:
             assert policy.opens <= local.time() < policy.closes
     keys = [(left.message.kind, left.message.number) for left in life.left]
     assert len(set(keys)) == len(keys)
-    if life.ended_by_silence:
+    for end in filter(None, (life.ended_by_silence, *life.overdue_at)):
         for left in life.left:
-            assert life.ended_by_silence >= add_days(left.at, policy.abandonment_notice_days)
+            assert left.at > end or end >= add_days(left.at, policy.abandonment_notice_days)
 
 
 @given(lives)
@@ -451,8 +582,11 @@ def test_any_life_keeps_its_promises_and_ends(life: Life) -> None:
     check_what_left(life)
     policy = life.policy
     bound = policy.postal_fallback_days + policy.abandonment_days_email + policy.abandonment_days_post
+    bound = max(bound, policy.pieces_days)
     slack = policy.abandonment_notice_days + 14  # week-ends and holidays before the letter
     assert life.state.closed
+    if life.state.awaited and life.state.missing:
+        assert life.state.attention is not None, "nothing more comes, and nobody knows"
     assert life.now <= life.last_told + outages + timedelta(days=bound + slack)
 
 
@@ -462,6 +596,8 @@ def test_what_is_announced_is_what_is_sent_when_nothing_happens(life: Life) -> N
     life.run(until_told=True)
     announced = calendar(life.state, life.policy, life.now)
     assert list(announced) == list(steps_of(life))
+    if life.state.missing and life.state.attention not in WITH_STAFF:
+        assert announced[-1].kind == "pieces_deadline"
     if life.state.status in (Status.preparing, Status.sent, Status.started):
         assert announced[-1].message is None
         assert len([step for step in announced if step.message is None]) == 1
@@ -507,7 +643,9 @@ def test_the_next_step_never_lies_before_now_however_late_it_is_asked(
         sent(start, reachable=(EMAIL, POST, SMS)),
         sent(start, POST, (POST,)),
         sent(start).draft_saved(start, EMAIL),
-        sent(start).completed(),
+        sent(start).completed(start),
+        sent(start).completed(start, ("rib",)),
+        pieces_asked(start),
     ):
         step = next_step(state, policy, now)
         assert step is not None

@@ -63,5 +63,6 @@ if __name__ == "__main__":
 
     if sweep == "without-sweep":
         worker.ensure_sweep = _no_schedule
+        worker.ensure_nightly = _no_schedule
     asyncio.run(worker.main(settings()))
     os._exit(0)

@@ -14,15 +14,16 @@ from activities.contracts import workflow_id
 from composition import connect
 from domain.affiliation import PauseReason, Status
 from domain.policy import Policy, Reminder
-from domain.synthetic import synthetic_iban
 from local.ports import free_port
+from services.access import AccessService
 from services.callers import Caller, EmployeeCaller, Scope
 from services.declarations import CorrectedContact, Pause, Withdrawal, WithdrawalReason
-from services.enrolment_form import Level, PaperReturn, Submission
+from services.enrolment_form import PaperReturn, SaveDraft, Submission
 from services.enrolments import EnrolmentService
 from services.problems import AlreadySubmitted, EngineUnavailable, RefusedByRules
 from settings import Settings
 from tests.api.conftest import client, key_for
+from tests.enrolling import waived
 from tests.faults.breaking import application, attempts, changed, declare, known_sent, until
 from tests.standins.sendgrid import SendGridStandin
 from tests.world import Life, World, open_world
@@ -42,7 +43,14 @@ async def world(broken_config: Settings, temporal: WorkflowEnvironment) -> Async
 
 
 def enrolments(world: World, engine: Affiliations | None = None) -> EnrolmentService:
-    return EnrolmentService(world.web, world.system, engine or world.engine, world.cipher)
+    chosen = engine or world.engine
+    return EnrolmentService(
+        world.web, chosen, world.cipher, AccessService(world.web, world.system, chosen, world.cipher)
+    )
+
+
+def employee(life: Life) -> EmployeeCaller:
+    return EmployeeCaller(life.id, "email", Status.sent, session=b"", proved=True)
 
 
 async def away(world: World) -> Affiliations:
@@ -51,27 +59,20 @@ async def away(world: World) -> Affiliations:
     return Affiliations(await connect(config, lazy=True), config.temporal_task_queue, timedelta(seconds=0.3))
 
 
-def form(nir: str) -> Submission:
-    return Submission(
-        nir=nir,
-        level=Level("BASE"),
-        iban=synthetic_iban(7),
-        account_holder="Camille Essai",
-        consent=True,
-        signature="Camille Essai",
-    )
-
-
 async def invited(world: World, policy: Policy = Policy()) -> tuple[Life, Submission]:  # noqa: B008
     employer = await world.employer()
     person = world.declaration(employer)["employee"]
     life = await world.declare(employer, policy, nir=person["nir"], birth_date=person["birth_date"])
     await known_sent(life)
-    return life, form(person["nir"])
+    saved = await enrolments(world, await away(world)).save(
+        employee(life), SaveDraft(version=0, answers={**waived(), "nir": person["nir"]})
+    )
+    await world.run("UPDATE enrolment SET told_at = now() WHERE affiliation_id = $1", life.id)
+    return life, Submission(version=saved.version)
 
 
 async def submitted_and_not_told(world: World, life: Life, submission: Submission) -> None:
-    caller = EmployeeCaller(life.id, "email", Status.sent)
+    caller = employee(life)
     assert (await enrolments(world, await away(world)).submit(caller, submission)).status is Status.finalised
     assert await life.status() is Status.sent
 
@@ -110,21 +111,21 @@ async def test_a_submission_after_a_withdrawal_is_refused(world: World) -> None:
     withdrawal = Withdrawal(reason=WithdrawalReason.mistake)
     await world.affiliations.withdraw(life.employer.caller, life.id, withdrawal)
     with pytest.raises(RefusedByRules):
-        await enrolments(world).submit(EmployeeCaller(life.id, "email", Status.sent), submission)
-    assert not await world.run("SELECT 1 FROM coverage WHERE affiliation_id = $1", life.id)
+        await enrolments(world).submit(employee(life), submission)
+    assert not await world.run("SELECT 1 FROM signature WHERE affiliation_id = $1", life.id)
 
 
 async def test_a_submission_and_a_withdrawal_at_once_end_in_one_of_the_two(world: World) -> None:
     for _ in range(3):
         life, submission = await invited(world)
         await asyncio.gather(
-            enrolments(world).submit(EmployeeCaller(life.id, "email", Status.sent), submission),
+            enrolments(world).submit(employee(life), submission),
             world.affiliations.withdraw(life.employer.caller, life.id, Withdrawal(reason=WithdrawalReason.mistake)),
             return_exceptions=True,
         )
         await world.sweeper.sweep()
         await asyncio.wait_for(life.handle.result(), 10)
-        covered = await world.run("SELECT 1 FROM coverage WHERE affiliation_id = $1", life.id)
+        covered = await world.run("SELECT 1 FROM signature WHERE affiliation_id = $1", life.id)
         assert await life.status() is (Status.finalised if covered else Status.abandoned)
         assert len(await life.sent()) == (2 if covered else 1)
 
@@ -132,16 +133,16 @@ async def test_a_submission_and_a_withdrawal_at_once_end_in_one_of_the_two(world
 async def test_paper_and_online_at_once_one_wins_and_the_other_is_told(world: World) -> None:
     life, submission = await invited(world)
     staff = Caller("staff", (life.employer.company_id,), frozenset({Scope.staff}))
-    paper = PaperReturn(level=Level("BASE"), missing=())
+    paper = PaperReturn(answers={"level": "BASE", "signature": "Camille Essai"}, missing=("rib",))
     results = await asyncio.gather(
-        enrolments(world).submit(EmployeeCaller(life.id, "email", Status.sent), submission),
+        enrolments(world).submit(employee(life), submission),
         enrolments(world).record_paper(staff, life.id, paper),
         return_exceptions=True,
     )
     (refused,) = [result for result in results if isinstance(result, BaseException)]
     assert isinstance(refused, AlreadySubmitted)
     await life.until(Status.finalised)
-    assert len(await world.run("SELECT 1 FROM coverage WHERE affiliation_id = $1", life.id)) == 1
+    assert len(await world.run("SELECT 1 FROM signature WHERE affiliation_id = $1", life.id)) == 1
     assert (await life.events()).count("finalised") == 1
 
 

@@ -26,7 +26,7 @@ from local.temporal import TemporalServer
 from services.callers import Scope
 from settings import Settings
 from tests.api.conftest import client, key_for
-from tests.api.test_life_over_http import SUBMISSION
+from tests.enrolling import save, send, waived
 from tests.faults.breaking import application, changed, declare
 from tests.world import Life, World
 from worker import SWEEP_ID, build_worker, ensure_sweep
@@ -135,12 +135,11 @@ async def test_killed_and_restarted_it_goes_on_and_hears_what_was_submitted_mean
         async with client(app) as employee:
             assert (await employee.post("/api/v1/enrolments/access", json={"token": token[1]})).status_code == 200
             before = time.monotonic()
-            submission = {**SUBMISSION, "nir": person["nir"]}
-            submitted = await employee.post("/api/v1/enrolments/current/submission", json=submission)
+            submitted = await send(employee, await save(employee, waived(nir=person["nir"])))
             assert time.monotonic() - before < ANSWERED_WITHIN
             assert submitted.status_code == 200, submitted.text
             assert submitted.json()["status"] == "finalised"
-        assert len(await world.run("SELECT 1 FROM coverage WHERE affiliation_id = $1", life.id)) == 1
+        assert len(await world.run("SELECT 1 FROM signature WHERE affiliation_id = $1", life.id)) == 1
         assert await life.status() is Status.sent  # the workflow is the only one to say otherwise
 
         await server.start()

@@ -32,6 +32,22 @@ class ShowsBeforeItRecords(AffiliationWorkflow):
 
 
 @workflow.defn(name="Affiliation", failure_exception_types=[Refusal])
+class WaitsInEveryLife(AffiliationWorkflow):
+    """The lives of a former version, which ended without their pieces, are taken for today's."""
+
+    @workflow.init
+    def __init__(self, start: StartAffiliation) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: StartAffiliation) -> Ended:
+        return await super().run(start)
+
+    def _follows_pieces(self) -> bool:
+        return True
+
+
+@workflow.defn(name="Affiliation", failure_exception_types=[Refusal])
 class WaitsFirst(AffiliationWorkflow):
     """One command more: a timer before the invitation."""
 

@@ -1,12 +1,14 @@
 """The paths that an affiliation can take, each as a life on the real server: the corpus is recorded from them.
 
-A path ends where its workflow does, or stands still where a person would be waited for.
+A path ends where its workflow does, or stands still where a person would be waited for. Recordings without a path here
+are of lives that today's code would not live so: `paper_with_missing_pieces`, which did not wait for the pieces.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from domain.affiliation import Attention, PauseReason, Status, Verdict
 from domain.media import Medium
@@ -19,6 +21,7 @@ from tests.histories.scene import Scene
 from tests.world import Life
 
 Path = Callable[[Scene], Awaitable[Life]]
+WAIVED_UNTIL = datetime.now(UTC).date() + timedelta(days=365)
 
 
 async def whole_life_by_email(scene: Scene) -> Life:
@@ -162,11 +165,99 @@ async def pause_and_resume(scene: Scene) -> Life:
     return life
 
 
-async def paper_with_missing_pieces(scene: Scene) -> Life:
-    life = await scene.declare(email=None)
-    await scene.return_paper(life, "rib", "signature")
+async def pieces_until_complete(scene: Scene) -> Life:
+    """Asked for with the form, reminded, received, one refused and asked for again, accepted."""
+    life = await scene.declare()
+    await scene.submit(life, "rib", "school_certificate:k1")
+    await life.until_messages(2)
+    await life.to_next_step()
+    await scene.send_pieces(life, "rib")
+    await scene.send_pieces(life)
+    await scene.ask_for(life, "rib")
+    await life.until_messages(4)
+    await scene.send_pieces(life)
+    await scene.accept_pieces(life)
     await life.handle.result()
     return life
+
+
+async def pieces_overdue(scene: Scene) -> Life:
+    life = await scene.declare(email=None)
+    await scene.return_paper(life, "rib")
+    await life.until_messages(2)
+    await life.advance_days(35)
+    assert (await life.progress()).attention is Attention.pieces_overdue
+    await scene.accept_pieces(life)
+    await life.handle.result()
+    return life
+
+
+async def documents_only_checked(scene: Scene) -> Life:
+    life = await scene.declare()
+    await scene.submit(life, checking=True)
+    await life.until_messages(2)
+    await scene.accept_pieces(life)
+    await life.handle.result()
+    return life
+
+
+async def request_for_pieces_bounced(scene: Scene) -> Life:
+    life = await scene.declare()
+    await scene.submit(life, "rib")
+    await life.until_messages(2)
+    await scene.provider_says(life, DeliveryKind.bounced)
+    await life.until_messages(3)
+    await scene.provider_says(life, DeliveryKind.returned, "NPAI")
+    await scene.until_attention(life, Attention.unreachable_for_pieces)
+    await scene.find(life, "retrouvee@exemple.fr")
+    await life.until_messages(4)
+    return life
+
+
+async def uncertain_request_for_pieces(scene: Scene) -> Life:
+    """By letter, the e-mail having bounced."""
+    address = {"line1": gateways.UNCLEAR_STREET, "postcode": "75011", "city": "Paris"}
+    life = await scene.declare(address=address)
+    await scene.submit(life, "rib")
+    await life.until_messages(2)
+    await scene.provider_says(life, DeliveryKind.bounced)
+    await scene.until_attention(life, Attention.uncertain)
+    await scene.resolve_doubt(life, Verdict.did_not_leave)
+    await life.until_messages(3)
+    return life
+
+
+async def pieces_nobody_waits_for(scene: Scene) -> Life:
+    """A request while its provider is away, and the pieces come by themselves."""
+    life = await scene.world.declare(await scene.world.employer(), email=gateways.AWAY)
+    await scene.until_attempted(life)
+    await scene.submit(life, "rib")
+    await scene.send_pieces(life)
+    await life.until_quiet()
+    return life
+
+
+async def waived(scene: Scene) -> Life:
+    life = await scene.declare()
+    await scene.waive(life, WAIVED_UNTIL)
+    await life.handle.result()
+    return life
+
+
+async def waiver_to_its_end(scene: Scene) -> Life:
+    waiver = scene.waiver_of(await waived(scene))
+    await waiver.advance_days(400)
+    await waiver.handle.result()
+    return waiver
+
+
+async def waiver_ended_early(scene: Scene) -> Life:
+    life = await waived(scene)
+    waiver = scene.waiver_of(life)
+    await waiver.advance_days(10)
+    await scene.end_waiver(life, WAIVED_UNTIL - timedelta(days=200))
+    await waiver.handle.result()
+    return waiver
 
 
 async def submission_before_abandonment(scene: Scene) -> Life:
@@ -254,7 +345,15 @@ PATHS: Mapping[str, Path] = {
         left_company,
         withdrawal,
         pause_and_resume,
-        paper_with_missing_pieces,
+        pieces_until_complete,
+        pieces_overdue,
+        documents_only_checked,
+        request_for_pieces_bounced,
+        uncertain_request_for_pieces,
+        pieces_nobody_waits_for,
+        waived,
+        waiver_to_its_end,
+        waiver_ended_early,
         submission_before_abandonment,
         submission_before_withdrawal,
         uncertain_letter_that_left,

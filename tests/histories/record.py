@@ -28,7 +28,8 @@ from tests.histories import corpus
 from tests.histories.gateways import told
 from tests.histories.paths import PATHS
 from tests.histories.scene import Scene
-from tests.world import open_world
+from tests.world import World, open_world
+from worker import SWEEP_ID
 
 PASSWORDS = {"postgres": "superuser", OWNER: "owner", APPLICATION: "application"}
 
@@ -64,20 +65,27 @@ async def _record(database_url: str, wanted: list[str]) -> None:
         open_world(config, temporal, told(providers(pool, config))) as world,
     ):
         for path_name in wanted:
-            life = await PATHS[path_name](Scene(world))
-            await life.until_quiet()
-            history = await life.history()
+            history = await (_swept(world) if path_name == SWEEP_ID else _lived(world, path_name))
             corpus.save(path_name, history)
             print(f"{path_name}: {len(history.events)} events")
-        handle = await world.client.start_workflow("Sweep", id="sweep", task_queue=world.config.temporal_task_queue)
-        await handle.result()
-        corpus.save("sweep", WorkflowHistory("sweep", (await handle.fetch_history()).events))
     await pool.close()
     corpus.COMMANDS.write_text(corpus.fingerprint(), encoding="utf-8")
 
 
+async def _lived(world: World, path_name: str) -> WorkflowHistory:
+    life = await PATHS[path_name](Scene(world))
+    await life.until_quiet()
+    return await life.history()
+
+
+async def _swept(world: World) -> WorkflowHistory:
+    handle = await world.client.start_workflow("Sweep", id=SWEEP_ID, task_queue=world.config.temporal_task_queue)
+    await handle.result()
+    return WorkflowHistory(SWEEP_ID, (await handle.fetch_history()).events)
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
-    asyncio.run(record(sys.argv[1:] or list(PATHS)))
+    asyncio.run(record(sys.argv[1:] or [*PATHS, SWEEP_ID]))
     sys.stdout.flush()
     os._exit(0)  # as worker.py: the interpreter's own exit can crash in the SDK's threads

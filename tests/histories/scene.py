@@ -1,35 +1,77 @@
-"""The services around a world's affiliations, as the doors use them."""
+"""What people and providers do around a world's affiliations.
+
+What a form does is written here as its service writes it: histories are about what is told, not about forms.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
-from activities.contracts import Progress
-from domain.affiliation import Attention, Verdict
-from domain.identifiers import Civility
+from temporalio.client import WorkflowHandle
+
+from activities.contracts import (
+    EMPLOYEE_ACTOR,
+    Actor,
+    ActorKind,
+    Completed,
+    ContactCorrected,
+    Declined,
+    DraftSaved,
+    EventKind,
+    PiecesChanged,
+    WaiverEnded,
+    waiver_workflow_id,
+)
+from activities.projection import completion_of
+from db.pool import system
+from domain.affiliation import Attention, DeclineReason, Verdict
 from domain.media import Medium
-from domain.synthetic import synthetic_iban, synthetic_nir
 from gateways.delivery import DeliveryEvent, DeliveryKind
 from gateways.local_boxes import LocalBoxes, LocalPost
-from services.callers import Caller, EmployeeCaller, Scope
+from services.callers import Caller, Scope
 from services.declarations import CorrectedContact, DoubtResolution, Withdrawal, WithdrawalReason
 from services.deliveries import DeliveryService
-from services.enrolment_form import Draft, PaperReturn, SaveDraft, Submission
-from services.enrolments import Decline, EnrolmentService
 from services.staff import StaffService
 from tests.world import Life, World
-from workflows.client import Affiliations, EngineAway
+from workflows.affiliation import AffiliationWorkflow
+from workflows.waiver import WaiverWorkflow
 
 STAFF = Caller("staff-1", (), frozenset({Scope.staff, Scope.read}))
+STAFF_ACTOR = Actor(ActorKind.staff, "staff-1")
 WAIT_SECONDS = 10
+SUBMIT = """
+INSERT INTO enrolment (affiliation_id, company_id, version, saved_at, submitted_at, channel, missing, checking,
+                       recorded_by, pieces_version, pieces_told)
+SELECT id, company_id, 1, now(), now(), $2, $3, $4, $5, 1, 1 FROM affiliation WHERE id = $1
+ON CONFLICT (affiliation_id) DO UPDATE SET submitted_at = now(), channel = $2, missing = $3, checking = $4,
+    recorded_by = $5, pieces_version = 1, pieces_told = 1
+"""
+CHANGE = """
+UPDATE enrolment SET missing = $2, checking = $3, pieces_version = pieces_version + 1 WHERE affiliation_id = $1
+RETURNING pieces_version
+"""
+FOUND = """
+INSERT INTO contact (affiliation_id, version, company_id, email, line1, postcode, city, country)
+SELECT affiliation_id, version + 1, company_id, $2, line1, postcode, city, country FROM contact
+WHERE affiliation_id = $1 ORDER BY version DESC LIMIT 1
+RETURNING version
+"""
+WAIVE = """
+INSERT INTO waiver (id, company_id, establishment_id, employee_id, affiliation_id, reason, starts_on, ends_on, sworn)
+SELECT uuidv7(), company_id, establishment_id, employee_id, id, 'test', hired_on, $2, true
+FROM affiliation WHERE id = $1
+"""
 
 
-class _Away(Affiliations):
-    async def tell(self, affiliation_id: str, update: Any, request: Any, request_id: str) -> Progress:
-        raise EngineAway("on purpose")
+class WaiverLife(Life):
+    """The waiver that an affiliation ended in; its clock is its own."""
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        return self.world.client.get_workflow_handle_for(WaiverWorkflow.run, waiver_workflow_id(str(self.id)))
 
 
 class Scene:
@@ -37,7 +79,6 @@ class Scene:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._enrolments = EnrolmentService(world.web, world.system, world.engine, world.cipher)
         self._staff = StaffService(world.system, world.engine)
         self._deliveries = DeliveryService(world.system, world.engine, LocalPost(LocalBoxes(world.system)))
 
@@ -64,32 +105,67 @@ class Scene:
                 await asyncio.sleep(0.02)
 
     async def save_draft(self, life: Life, by: Medium = Medium.email) -> None:
-        content = Draft(level="BASE", iban="FR76 je cherche")
-        await self._enrolments.save(EmployeeCaller(life.id, by, "sent"), SaveDraft(version=0, content=content))
+        await self.world.run(
+            "INSERT INTO enrolment (affiliation_id, company_id, version, saved_at, saved_by, told_at)"
+            " SELECT id, company_id, 1, now(), $2, now() FROM affiliation WHERE id = $1",
+            life.id,
+            by,
+        )
+        await life.tell(AffiliationWorkflow.save_draft, DraftSaved(by))
 
-    async def submit(self, life: Life, told: bool = True, **changes: Any) -> None:
+    async def submit(self, life: Life, *missing: str, checking: bool = False, told: bool = True) -> None:
         """The completed form; not `told`: the API ended between the database and the workflow."""
-        enrolments = self._enrolments
-        if not told:
-            away = _Away(self.world.client, "nobody-listens", timedelta(0))
-            enrolments = EnrolmentService(self.world.web, self.world.system, away, self.world.cipher)
-        form = {
-            "nir": synthetic_nir(Civility.madame, date(1990, 5, 12)),
-            "level": "BASE",
-            "iban": synthetic_iban(7),
-            "account_holder": "Camille Essai",
-            "consent": True,
-            "signature": "Camille Essai",
-            **changes,
-        }
-        await enrolments.submit(EmployeeCaller(life.id, "email", "sent"), Submission.model_validate(form))
+        await self.world.run(SUBMIT, life.id, "online", missing, checking, None)
+        if told:
+            await self._tell_completion(life, EMPLOYEE_ACTOR)
+
+    async def waive(self, life: Life, ends_on: date) -> None:
+        """A completed form that ends in a waiver."""
+        await self.world.run(WAIVE, life.id, ends_on)
+        await self.submit(life)
+
+    def waiver_of(self, life: Life) -> WaiverLife:
+        return WaiverLife(self.world, life.employer, life.id)
+
+    async def end_waiver(self, life: Life, on: date) -> None:
+        await self.world.engine.end_waiver(str(life.id), WaiverEnded(EMPLOYEE_ACTOR, on), str(uuid.uuid4()))
 
     async def return_paper(self, life: Life, *missing: str) -> None:
-        form = PaperReturn.model_validate({"level": "BASE", "missing": list(missing)})
-        await self._enrolments.record_paper(STAFF, life.id, form)
+        await self.world.run(SUBMIT, life.id, "paper", missing, False, STAFF.id)
+        await self._tell_completion(life, STAFF_ACTOR)
+
+    async def ask_for(self, life: Life, *missing: str) -> None:
+        """Staff refuse a document, or find that one is missing."""
+        await self._change_pieces(life, missing, False, STAFF_ACTOR, EventKind.pieces_asked)
+
+    async def send_pieces(self, life: Life, *still_missing: str) -> None:
+        """The employee's documents, which staff are to check."""
+        await self._change_pieces(life, still_missing, True, EMPLOYEE_ACTOR, EventKind.pieces_received)
+
+    async def accept_pieces(self, life: Life) -> None:
+        await self._change_pieces(life, (), False, STAFF_ACTOR, EventKind.pieces_accepted)
 
     async def decline(self, life: Life, reason: str, by: Medium = Medium.email) -> None:
-        await self._enrolments.decline(EmployeeCaller(life.id, by, "sent"), Decline.model_validate({"reason": reason}))
+        await life.tell(AffiliationWorkflow.decline, Declined(by, DeclineReason(reason)))
+
+    async def _tell_completion(self, life: Life, actor: Actor) -> None:
+        async with system(self.world.system) as connection:
+            completion = await completion_of(connection, life.id)
+        assert completion is not None, "just written"
+        await life.tell(AffiliationWorkflow.complete, Completed(actor, completion), "complete")
+
+    async def _change_pieces(
+        self, life: Life, missing: tuple[str, ...], checking: bool, actor: Actor, event: EventKind
+    ) -> None:
+        rows = await self.world.run(CHANGE, life.id, missing, checking)
+        changed = PiecesChanged(actor, rows[0]["pieces_version"], missing, checking, event)
+        await life.tell(AffiliationWorkflow.pieces_changed, changed)
+
+    async def find(self, life: Life, email: str) -> None:
+        """Staff find an address that reaches somebody whose pieces are awaited."""
+        version = await self.world.run(FOUND, life.id, email)
+        corrected = ContactCorrected(STAFF_ACTOR, version[0]["version"], (Medium.email,), (Medium.email, Medium.post))
+        await life.tell(AffiliationWorkflow.correct_contact, corrected)
 
     async def correct(self, life: Life, **changes: Any) -> None:
         request = CorrectedContact.model_validate(changes)

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from local.ports import free_port
+from local.ports import free_ports
 from settings import ROOT
 
 ENDED_WITHIN_SECONDS = 30.0
@@ -21,7 +21,7 @@ class StackUnderTest:
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
-        self.api_port, self.metrics_port, self.temporal_port, self.ui_port = (free_port() for _ in range(4))
+        self.api_port, self.metrics_port, self.temporal_port, self.ui_port = free_ports(4)
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),

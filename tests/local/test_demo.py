@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from local.demo import Page, main
+from local.demo import main
+from local.demo_page import Page
 from tests.local.stack_under_test import StackUnderTest
 
 MILESTONES = """
@@ -28,18 +29,37 @@ deuxième relance
 ✗ Rejeté
 ✉ Lettre
 Envoyé à l’employé (Courrier postal)
-Camille ouvre sa lettre
+Camille ouvre sa lettre dans le métro
 ✓ Brouillon
+7 réponses gardées
 Démarré par le salarié (Courrier postal)
 relance après un brouillon par courrier,
 Son formulaire l’attend
-Camille envoie son formulaire
+Camille termine chez elle et envoie
+••• ••• ••
+✓ RIB
+L’IBAN est bien celui que vous avez saisi.
+! Attestation
+La photo semble floue.
 OPTION 1 CCN HCR NC FAMILLE RG, avec 2 ayants droit
 120,00 € par mois
-Finalisé par le salarié (Courrier postal)
+à camille.et.lou@example.fr
+Finalisé par le salarié (Email)
+2 documents à vérifier
+Un gestionnaire vérifie les documents
+✗ Attestation
+Nous n’arrivons pas à lire ce document.
+à envoyer jusqu’au
+demande de pièces par e-mail,
+rien à faire
+le rappel part
+Camille envoie le PDF de son attestation
+Le numéro de sécurité sociale est bien celui
+1 document à vérifier
+Le gestionnaire accepte : tout est là
 aucune : tout est fait
-5, chacun parti une seule fois
-3 étapes sur 3
+9, chacun parti une seule fois
+4 étapes sur 4
 événements pour toute cette vie
 /dev/affiliations/
 /namespaces/default/workflows/affiliation-

@@ -14,7 +14,7 @@ import pytest
 
 from domain.affiliation import Attention, Closure, PauseReason, Status
 from domain.identifiers import Civility
-from domain.media import Medium
+from domain.media import Language, Medium
 from domain.synthetic import synthetic_nir, synthetic_siren
 from local import demo_register
 from local.demo_people import COMPANIES, PEOPLE, Story
@@ -30,17 +30,34 @@ SIRENS = [synthetic_siren(company.number) for company in COMPANIES]
 
 EXPECTED = {
     Story.abandoned: (Status.abandoned, Medium.post, None, None, Closure.no_response),
+    Story.overdue: (Status.finalised, Medium.email, Attention.pieces_overdue, None, None),
     Story.fallback: (Status.sent, Medium.post, None, None, None),
     Story.unreachable: (Status.sent, Medium.post, Attention.unreachable, None, None),
-    Story.reminded: (Status.sent, Medium.email, None, None, None),
+    Story.asked_again: (Status.finalised, Medium.email, None, None, None),
+    Story.accepted: (Status.finalised, Medium.email, None, None, None),
+    Story.checking: (Status.finalised, Medium.email, None, None, None),
+    Story.some_later: (Status.finalised, Medium.email, None, None, None),
     Story.draft_reminded: (Status.started, Medium.email, None, None, None),
-    Story.online: (Status.finalised, Medium.email, None, None, None),
+    Story.reminded: (Status.sent, Medium.email, None, None, None),
+    Story.waived: (Status.finalised, Medium.email, None, None, None),
     Story.paper: (Status.finalised, Medium.post, None, None, None),
     Story.started: (Status.started, Medium.email, None, None, None),
     Story.relaunched: (Status.sent, Medium.email, None, None, None),
     Story.refused: (Status.preparing, Medium.email, Attention.refused, None, None),
     Story.paused: (Status.sent, Medium.email, None, PauseReason.on_leave, None),
     Story.withdrawn: (Status.abandoned, Medium.email, None, None, Closure.withdrawn_not_hired),
+}
+CERTIFICATE = "social_security_certificate"
+OF_PARTNER = ("partnership_proof:p1", "partner_social_security_certificate:p1")
+# what is missing, whether something waits for staff's check, and what they have said of the documents
+AWAITED: dict[Story, tuple[tuple[str, ...], bool, list[tuple[str, str | None]]]] = {
+    Story.overdue: ((CERTIFICATE, "rib"), False, []),
+    Story.asked_again: (("rib",), False, [("rib", "refused"), (CERTIFICATE, "accepted")]),
+    Story.accepted: ((), False, [(OF_PARTNER[0], "accepted"), ("rib", "accepted"), (CERTIFICATE, "accepted")]),
+    Story.checking: ((), True, [("rib", None), (CERTIFICATE, None)]),
+    Story.some_later: (OF_PARTNER, True, [("rib", None), ("school_certificate:c2", None), (CERTIFICATE, None)]),
+    Story.waived: ((), False, []),
+    Story.paper: (("rib", CERTIFICATE), False, []),
 }
 
 
@@ -63,10 +80,13 @@ async def settings(world: World, tmp_path_factory: pytest.TempPathFactory) -> Se
 async def everybody(world: World) -> dict[str, asyncpg.Record]:
     """By first names. Fails when somebody is there twice."""
     rows = await world.run(
-        "SELECT e.first_names, e.last_name, a.*, n.missing, k.email, k.phone,"
+        "SELECT e.first_names, e.last_name, a.*, n.missing, n.checking, k.email, k.phone, w.ends_on,"
+        " ARRAY(SELECT ROW(d.piece, d.verdict) FROM document d WHERE d.affiliation_id = a.id"
+        " ORDER BY d.piece) AS papers,"
         " (SELECT count(*) FROM dependant d WHERE d.affiliation_id = a.id) AS dependants"
         " FROM affiliation a JOIN employee e ON e.id = a.employee_id JOIN company c ON c.id = a.company_id"
         " JOIN contact k ON k.affiliation_id = a.id LEFT JOIN enrolment n ON n.affiliation_id = a.id"
+        " LEFT JOIN waiver w ON w.affiliation_id = a.id"
         " WHERE c.siren = ANY ($1)",
         SIRENS,
     )
@@ -99,7 +119,7 @@ async def test_a_killed_load_is_completed_and_everybody_is_where_their_story_end
     register = await load(settings, wait_seconds=60)
 
     assert register.people == len(PEOPLE)
-    assert str(register) == "3 companies, 17 people"
+    assert str(register) == "3 companies, 21 people"
     assert register.api_key not in repr(register)
     people = await everybody(world)
     assert len(people) == len(PEOPLE)
@@ -110,7 +130,10 @@ async def test_a_killed_load_is_completed_and_everybody_is_where_their_story_end
         sent = (Status.sent, Medium.post if by_post else Medium.email, None, None, None)
         assert found == EXPECTED.get(person.story, sent), person.slug
         assert row["dependants"] == len(person.family)
-        assert list(row["missing"] or ()) == list(person.missing)
+        awaited = (tuple(row["missing"] or ()), bool(row["checking"]), [tuple(paper) for paper in row["papers"]])
+        assert awaited == AWAITED.get(person.story, ((), False, [])), person.slug
+        assert row["language"] == (person.chooses or person.language)
+        assert (row["ends_on"] is not None) is (person.story is Story.waived)
     assert {Status(row["status"]) for row in people.values()} == set(Status)
     repeated = Counter(
         (row["affiliation_id"], row["kind"], row["number"])
@@ -173,7 +196,7 @@ def test_the_people_are_varied_and_old_enough() -> None:
     assert len({person.slug for person in PEOPLE}) == len(PEOPLE)
     assert {person.story for person in PEOPLE} == set(Story)
     assert {company.insurer for company in COMPANIES} == {"klesia", "malakoff_humanis"}
-    assert len({person.language for person in PEOPLE}) == 5
+    assert {person.chooses or person.language for person in PEOPLE} == set(Language)
     assert len({person.contract_kind for person in PEOPLE}) == 5
     assert all(person.birth_date < date(2010, 1, 1) for person in PEOPLE)
 

@@ -13,7 +13,7 @@ import pytest
 from local import database
 from local.__main__ import main
 from local.errors import LocalError
-from local.ports import free_port, http_status
+from local.ports import free_port, free_ports, http_status
 from local.postgres import PostgresServer
 from local.stack import run
 from settings import Settings
@@ -156,7 +156,7 @@ PORTS = ["api_port", "worker_metrics_port", "local_temporal_port", "local_tempor
 
 @pytest.mark.parametrize("variable", PORTS)
 async def test_a_taken_port_is_told_before_anything_is_started(tmp_path: Path, variable: str) -> None:
-    ports = {name: free_port() for name in PORTS}
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     settings = Settings.model_validate({"local_dir": tmp_path / "local", **ports})
     with (
         socket.create_server(("127.0.0.1", ports[variable])),

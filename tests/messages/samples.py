@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+from domain.formulas import Family
 from domain.media import Language
 from messages.emails import EmailContent
 from messages.forms import FormContent, FormDependant
@@ -55,7 +56,6 @@ FORM = FormContent(
     birth_name="Durand",
     first_name="Camille",
     birth_date=date(1992, 3, 10),
-    birth_place="Montpellier",
     nir="2 92 03 34 172 045 18",
     scheme="general",
     address="14 rue des Trois Frères Barthélemy",
@@ -73,6 +73,24 @@ FORM = FormContent(
     formula="BASE",
     iban="FR76 3000 6000 0112 3456 7890 189",
     account_holder="Camille Martin",
+)
+
+# Everything filled in: a long name, a partner, four children, prices.
+_NAME = "Vasconcelos de Albuquerque e Souza"
+_CHILD = FormDependant(_NAME, "Maria-Fernanda Esperança", date(2019, 8, 30), "190013417204512", "both", student=True)
+FAMILY_FORM = replace(
+    FORM,
+    last_name=_NAME,
+    path="join",
+    partner=replace(_CHILD, attached_to="own", student=False),
+    civil_link="pacs",
+    children=(_CHILD,) * 4,
+    prices={
+        "BASE": {Family.SEUL: 3100, Family.DUO: 5900, Family.FAMILLE: 8400},
+        "OPTION 1": {Family.SEUL: 4300, Family.DUO: 8300, Family.FAMILLE: 12000},
+        "OPTION 2": {Family.SEUL: 5500, Family.DUO: 10700, Family.FAMILLE: 15600},
+    },
+    teletransmission="yes",
 )
 
 # Each is what somebody could type as a name; each must come out as a name and nothing else.
@@ -103,7 +121,6 @@ def named_form(name: str) -> FormContent:
         last_name=name,
         first_name=name,
         birth_name=name,
-        birth_place=name,
         address=name,
         city=name,
         email=name,

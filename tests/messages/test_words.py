@@ -9,7 +9,6 @@ from domain import affiliation, media
 from gateways.delivery import DeliveryKind
 from gateways.outcomes import RefusalReason
 from messages import words
-from messages.sms import MAX_CHARACTERS, render_sms, septets
 from messages.typography import french, one_line
 
 BAD_SPACE = re.compile(r"\S [:;?!»]|« ")
@@ -51,27 +50,6 @@ def test_words_are_typographically_french() -> None:
     said = [text for catalogue in catalogues for text in catalogue.values()]
     said += [text for failure in words.FAILURES.values() for text in (failure.what, failure.correct)]
     assert not [text for text in said if BAD_SPACE.search(text)]
-
-
-@pytest.mark.parametrize("kind", list(media.MessageKind))
-@pytest.mark.parametrize("language", list(media.Language))
-def test_sms_fits_one_segment(kind: media.MessageKind, language: media.Language) -> None:
-    link = "https://entreprise.hcrbienetre.example/a/Yk3vQm9ZrT1cXw8LpD2sNf"
-    text = render_sms(kind, link, language)
-    assert septets(text) <= MAX_CHARACTERS
-    assert text.endswith(" " + link)
-    assert not BAD_SPACE.search(text)
-
-
-def test_sms_refuses_what_does_not_fit() -> None:
-    with pytest.raises(ValueError, match="too long"):
-        render_sms(media.MessageKind.invitation, "https://a.example/" + "x" * 100, media.Language.fr)
-    with pytest.raises(ValueError, match="GSM-7"):
-        render_sms(media.MessageKind.invitation, "https://a.example/ê", media.Language.fr)
-
-
-def test_an_extended_character_counts_twice() -> None:
-    assert septets("a€") == 3
 
 
 def test_french_spaces() -> None:

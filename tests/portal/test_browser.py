@@ -19,9 +19,10 @@ from domain.affiliation import Status
 from messages.emails import EMAIL_KINDS, render_email
 from services.callers import Scope
 from tests.api.conftest import Door, client, key_for
+from tests.enrolling import IBAN, alone, complete, family, save, upload, waived
+from tests.gateways.files import samples
 from tests.messages.samples import EMAIL
-from tests.portal.conftest import Served, link_of
-from tests.portal.test_employee import DRAFT, submit
+from tests.portal.conftest import SAME_ORIGIN, Served, link_of
 from tests.world import World
 
 Scheme = Literal["light", "dark"]
@@ -32,18 +33,23 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 
 @dataclass(frozen=True)
 class Visit:
-    """A page to look at: through a link first where it needs a session; `press` sends its form as it is."""
+    """A page to look at: through a link first where it needs a session; `born` opens what was saved; `press`: the
+    words of a button to press then, which leads to an error."""
 
     name: str
     path: str
     through: str | None = None
-    press: bool = False
+    born: str = ""
+    press: str = ""
 
 
 @asynccontextmanager
 async def looking(browser: Browser, scheme: Scheme, width: int, **options: Any) -> AsyncIterator[BrowserContext]:
     context = await browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", **options
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        **{"locale": "fr-FR", **options},
     )
     try:
         yield context
@@ -80,21 +86,48 @@ async def visits(app: FastAPI, world: World, served: Served) -> list[Visit]:
         return await _visits(Door(world, http, employer), served)
 
 
+BORN = "12/06/1975"
+LONG = "de La Rochefoucauld-Montmorency-Brancas-Lauraguais-Quatrebarbes-Sainte-Anne"
+
+
 async def _visits(door: Door, served: Served) -> list[Visit]:
-    new, drafted, insured = await door.declare(), await door.declare(), await door.declare()
+    new, drafted, insured, arabic, waiving = [
+        await door.declare(birth_date="1975-06-12", **changes)
+        for changes in ({}, {"last_name": LONG[:60]}, {}, {"language": "ar"}, {"language": "pt"})
+    ]
     by_post = await door.declare(email=None, last_name="de La Rochefoucauld-Montmorency-Brancas-Lauraguais")
-    for life, whole in ((drafted, False), (insured, True)):
-        async with httpx2.AsyncClient(base_url=served.address) as employee:
-            await employee.get(await link_of(life))
-            assert (await employee.put("/api/v1/enrolments/current", json=DRAFT)).status_code == 200
-            if whole:
-                await submit(employee, life)
+    long = {"civility": "MME", "last_name": LONG[:60], "birth_name": LONG[:60], "first_names": "Camille", "line1": LONG}
+    long |= {"city": "Saint-Remy-en-Bouzemont-Saint-Genest", "dependants.k1.first_names": LONG[:60]}
+    answers = {
+        drafted: family(identity_correct="no", **long),
+        arabic: family(),
+        insured: alone(),
+        waiving: waived(),
+    }
+    links = {life: await link_of(life) for life in (new, drafted, insured, arabic, waiving)}
+    for life, given in answers.items():
+        async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN) as employee:
+            await employee.get(links[life])
+            if life in (insured, waiving):
+                await complete(employee, given)
+                continue
+            await save(employee, given)
+            for name, content in (("rib.pdf", samples.rib_pdf(IBAN, "A")), ("rib-de-travers.jpg", samples.photo())):
+                assert (await upload(employee, "rib", name, content)).status_code == 201
+    async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN) as first:
+        await first.get(links[new])
+        async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN) as second:
+            await second.get(links[new])
+            await save(first, {"city": "Lille", "nir": "12", "iban": IBAN})
+            conflict = {"version": 0, "answers": {"city": "Nice", "nir": "13"}}
+            assert (await second.patch("/api/v1/enrolments/current", json=conflict)).status_code == 409
     await drafted.until(Status.started)
     await insured.until(Status.finalised)
     await by_post.until_messages(1)
-    links = {life: await link_of(life) for life in (new, drafted, insured)}
     email = (await new.received())[0]["dispatch_id"]
     letter = (await by_post.received())[0]["dispatch_id"]
+    steps = "/dossier/etapes"
+    untouched = await link_of(await door.declare())
     return [
         Visit("list", "/dev"),
         Visit("boxes", "/dev/courriels"),
@@ -104,18 +137,64 @@ async def _visits(door: Door, served: Served) -> list[Visit]:
         Visit("e-mail", f"/dev/messages/{email}?note=rejete"),
         Visit("letter", f"/dev/messages/{letter}"),
         Visit("unknown", "/dev/messages/unknown"),
+        Visit("nowhere", "/nowhere"),
         Visit("wrong link", "/e/wrong"),
         Visit("no session", "/dossier"),
-        Visit("not started", "/dossier", through=links[new]),
-        Visit("draft", "/dossier", through=links[drafted]),
-        Visit("receipt", "/dossier", through=links[insured]),
-        Visit("decline", "/dossier/non", through=links[new]),
-        Visit("decline unanswered", "/dossier/non", through=links[new], press=True),
+        Visit("lost link", "/lien"),
+        Visit("lost link unanswered", "/lien", press="Envoyez-moi un nouveau lien"),
+        Visit("link asked for", "/lien/demande"),
+        Visit("not started", "/dossier", through=untouched),
+        Visit("first step", f"{steps}/identity", through=untouched),
+        Visit("choice", f"{steps}/choice?voir=tout", through=untouched),
+        Visit("no documents yet", f"{steps}/documents", through=untouched),
+        Visit("much to complete", "/dossier/verification", through=untouched),
+        Visit("locked", "/dossier?note=garde", through=links[new]),
+        Visit("locked, unanswered", "/dossier", through=links[new], press="Ouvrir mon dossier"),
+        Visit("two answers", f"{steps}/contact?note=conflit", through=links[new], born=BORN),
+        Visit("not a number", f"{steps}/social_security?voir=erreurs", through=links[new], born=BORN),
+        Visit("draft", "/dossier", through=links[drafted], born=BORN),
+        Visit("identity", f"{steps}/identity?note=suite", through=links[drafted], born=BORN),
+        Visit("family", f"{steps}/family?note=retire", through=links[drafted], born=BORN),
+        Visit("dependant", f"{steps}/family/dependants/k1", through=links[drafted], born=BORN),
+        Visit("new dependant", f"{steps}/family/dependants/new1?voir=tout", through=links[drafted], born=BORN),
+        Visit("remove", f"{steps}/family/dependants/k1/retrait", through=links[drafted], born=BORN),
+        Visit("cover", f"{steps}/cover", through=links[drafted], born=BORN),
+        Visit("bank", f"{steps}/bank", through=links[drafted], born=BORN),
+        Visit("documents", f"{steps}/documents?note=recu", through=links[drafted], born=BORN),
+        Visit("no file", f"{steps}/documents", through=links[drafted], born=BORN, press="Envoyer ce fichier"),
+        Visit("review", "/dossier/verification", through=links[drafted], born=BORN),
+        Visit("review, documents missing", "/dossier/verification", links[drafted], BORN, press="Signer et envoyer"),
+        Visit("draft in Arabic", "/dossier", through=links[arabic], born=BORN),
+        Visit("family in Arabic", f"{steps}/family", through=links[arabic], born=BORN),
+        Visit("dependant in Arabic", f"{steps}/family/dependants/p1?voir=tout", through=links[arabic], born=BORN),
+        Visit("documents in Arabic", f"{steps}/documents?refus=too_big&piece=rib", through=links[arabic], born=BORN),
+        Visit("review in Arabic", "/dossier/verification", through=links[arabic], born=BORN),
+        Visit("receipt, locked", "/dossier", through=links[insured]),
+        Visit("receipt", "/dossier?note=recu", through=links[insured], born=BORN),
+        Visit("own data", "/dossier/mes-donnees", through=links[insured], born=BORN),
+        Visit("waiver in Portuguese", "/dossier", through=links[waiving], born=BORN),
+        Visit("decline", "/dossier/non", through=untouched),
+        Visit("decline unanswered", "/dossier/non", through=untouched, press="Envoyer ma réponse"),
         Visit("decline too late", "/dossier/non", through=links[insured]),
         Visit("thanks", "/dossier/non/merci?reponse=left_company"),
         Visit("letter code", "/courrier"),
-        Visit("wrong code", "/courrier", press=True),
+        Visit("wrong code", "/courrier", press="Ouvrir mon dossier"),
     ]
+
+
+async def arrive(page: Page, visit: Visit, served: Served) -> None:
+    await page.context.clear_cookies()
+    if visit.through:
+        await page.goto(served.address + visit.through)
+    if visit.born and await page.locator("#birth_date").count():
+        await page.fill("#birth_date", visit.born)
+        async with page.expect_navigation():
+            await page.locator("form[action='/dossier/naissance'] button").click()
+    await page.goto(served.address + visit.path)
+    if visit.press:
+        async with page.expect_navigation():
+            await page.locator("main button", has_text=visit.press).first.click()
+        assert (await page.title()).startswith("Erreur"), visit.name
 
 
 async def test_every_page_is_accessible_and_fits(visits: list[Visit], served: Served, browser: Browser) -> None:
@@ -132,13 +211,7 @@ async def test_every_page_is_accessible_and_fits(visits: list[Visit], served: Se
             page = await context.new_page()
             page.on("request", note_host)
             for visit in some:
-                await context.clear_cookies()
-                if visit.through:
-                    await page.goto(served.address + visit.through)
-                await page.goto(served.address + visit.path)
-                if visit.press:
-                    await page.locator("main button").first.click()
-                    assert (await page.title()).startswith("Erreur")
+                await arrive(page, visit, served)
                 wrong += await faults(page, visit.name)
         return wrong
 
@@ -154,14 +227,13 @@ async def test_pages_reflow_at_320_pixels_and_with_wide_text(
     async with looking(browser, "light", 320, bypass_csp=True) as context:
         page = await context.new_page()
         for visit in visits:
-            await context.clear_cookies()
-            if visit.through:
-                await page.goto(served.address + visit.through)
-            await page.goto(served.address + visit.path)
+            await arrive(page, visit, served)
             await page.add_style_tag(content=spacing)
             wide = await page.evaluate(
-                "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
-                " && !e.closest('.visually-hidden')).map(e => e.outerHTML.slice(0, 120))"
+                "[...document.querySelectorAll('main *, header *, footer *')].filter(e => {"
+                " const b = e.getBoundingClientRect();"
+                " return (b.right > innerWidth + 1 || b.left < -1) && !e.closest('.visually-hidden');"
+                "}).map(e => e.outerHTML.slice(0, 120))"
             )
             assert not wide, (visit.name, wide)
 
@@ -181,7 +253,7 @@ async def test_the_keyboard_reaches_everything_in_order(served: Served, browser:
         page = await context.new_page()
         await page.goto(f"{served.address}/courrier")
         focused = []
-        for _ in range(5):
+        for _ in range(9):
             await page.keyboard.press("Tab")
             focused.append(
                 await page.evaluate(
@@ -189,7 +261,9 @@ async def test_the_keyboard_reaches_everything_in_order(served: Served, browser:
                     " return [(e.innerText || e.id).trim(), s.outlineStyle, parseFloat(s.outlineWidth)] })()"
                 )
             )
-        assert [name for name, _, _ in focused][:3] == ["Aller au contenu", "code", "Ouvrir mon dossier"]
+        names = [name for name, _, _ in focused]
+        assert (names[0], names[-2:]) == ("Aller au contenu", ["code", "Ouvrir mon dossier"])
+        assert names[1:-2] == ["Français", "Facile à lire", "English", "Português", "Español", "العربية"]
         assert all(style == "solid" and width >= 2 for _, style, width in focused)
         await page.goto(f"{served.address}/courrier")
         await page.keyboard.press("Tab")
@@ -208,6 +282,86 @@ async def test_without_scripts_a_person_declines_in_a_browser(door: Door, served
         await page.get_by_role("button", name="Envoyer ma réponse").click()
         await page.get_by_role("heading", name="Merci, c’est noté").wait_for()
     assert await life.until_messages(2) == [("invitation", "email"), ("postal_fallback", "post")]
+
+
+async def test_without_scripts_a_person_completes_the_form_on_a_phone(
+    door: Door, served: Served, browser: Browser
+) -> None:
+    life = await door.declare()
+    async with looking(browser, "light", 390, java_script_enabled=False) as context:
+        page = await context.new_page()
+        onward = page.get_by_role("button", name="Continuer", exact=True)
+        await page.goto(f"{served.address}{await link_of(life)}")
+        await page.get_by_role("link", name="Commencer").click()
+        name = page.get_by_label("Nom de naissance")
+        assert not await name.is_visible()
+        await page.get_by_label("Non", exact=True).check()
+        await name.fill("Nouvelle")  # the questions that this answer brings are there at once
+        await page.get_by_label("Date de naissance").fill("31/02/1975")
+        await onward.click()
+        await page.get_by_role("alert").wait_for()
+        assert await page.evaluate("document.activeElement.className") == "problems flow"
+        await page.get_by_role("link", name="Corriger", exact=True).click()
+        assert await page.evaluate("document.activeElement.id") == "q-birth_date"
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type("12/06/1975")
+        await page.keyboard.press("Enter")  # is « Continuer », whatever other buttons the page has
+        await page.get_by_label("Numéro de sécurité sociale").fill("2 75 06 75 990 001 97")
+        await onward.click()
+        await onward.click()
+        await page.get_by_label("M’affilier").check()
+        assert not await page.get_by_text("Raison de votre dispense").is_visible()
+        await onward.click()
+        await page.get_by_label("Oui", exact=True).check()
+        await onward.click()
+        await page.get_by_label("Mon enfant").check()
+        await page.get_by_label("Nom", exact=True).fill("Essai")
+        await page.get_by_label("Prénoms").fill("Alix")
+        await page.get_by_label("Date de naissance").fill("10/03/2018")
+        await page.get_by_label("Sur la mienne", exact=True).check()
+        assert await page.get_by_text("Votre enfant fait-il des études").is_visible()
+        assert not await page.get_by_text("Quel est votre lien").is_visible()  # asked of partners
+        await page.get_by_role("button", name="Enregistrer cette personne").click()
+        await page.get_by_role("link", name="Modifier Alix").wait_for()
+        await onward.click()
+        await page.get_by_label("OPTION 1").check()
+        await onward.click()
+        await page.get_by_label("IBAN", exact=True).fill(IBAN)
+        await page.get_by_label("Titulaire du compte").fill("Camille Essai")
+        await page.get_by_label("Non", exact=True).check()
+        await onward.click()
+        chosen = page.get_by_label("Choisir un fichier ou prendre une photo RIB")
+        await chosen.set_input_files({"name": "photo du rib.jpg", "mimeType": "image/jpeg", "buffer": samples.photo()})
+        await page.get_by_role("button", name="Envoyer ce fichier RIB").click()
+        await page.get_by_role("button", name="Supprimer le fichier photo du rib.jpg").wait_for()
+        await page.locator("input[type=file]").first.set_input_files(
+            {"name": "film.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff" + b"x" * 14_000_000}
+        )
+        await page.locator("form.upload button").first.click()
+        await page.get_by_role("heading", name="Ce fichier est trop lourd").wait_for()
+        await page.get_by_role("link", name="Revenir").click()
+        await page.get_by_role("link", name="Continuer", exact=True).click()
+        await page.get_by_label("J’enverrai les documents manquants plus tard").check()
+        await page.get_by_label("J’accepte l’utilisation de mes données").check()
+        await page.get_by_label("toutes mes réponses sont exactes").check()
+        await page.get_by_label("Votre signature").fill("Camille Essai")
+        await page.get_by_role("button", name="Signer et envoyer").click()
+        await page.get_by_text("OPTION 1 CCN HCR NC DUO RG").wait_for()
+    await life.until(Status.finalised)
+
+
+async def test_what_can_be_touched_is_large_enough(visits: list[Visit], served: Served, browser: Browser) -> None:
+    async with looking(browser, "light", 390) as context:
+        page = await context.new_page()
+        for visit in visits:
+            if visit.path.startswith("/dev"):
+                continue
+            await arrive(page, visit, served)
+            small = await page.evaluate(
+                "[...document.querySelectorAll('button, a.button, .choice, .steps a, input[type=text], [type=file]')]"
+                ".filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"
+            )
+            assert not small, (visit.name, small)
 
 
 async def test_without_scripts_a_developer_moves_the_clock_and_simulates_a_bounce(

@@ -1,10 +1,11 @@
-"""Nothing personal reaches Temporal, the logs or the metrics; secrets lie in no table.
+"""Nothing personal reaches Temporal, the logs, the metrics or the file store; secrets lie in no table and no e-mail.
 
 Whole lives are lived with unmistakable values in every field, then everything that was written is searched as bytes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import logging
@@ -47,9 +48,12 @@ from observability import JsonFormatter
 from services.callers import Scope
 from settings import Settings
 from tests.api.conftest import client, key_for
+from tests.enrolling import family, save, send, upload
+from tests.gateways.files.samples import rib_pdf
 from tests.histories.corpus import readable
 from tests.histories.scene import Scene
 from tests.world import Employer, Life, World, open_world
+from workflows.nightly import NightlyWorkflow
 
 EVERYWHERE_BUT = ("local_message",)  # the mailbox, phone and letter box of the embedded default hold what was sent
 
@@ -155,6 +159,8 @@ class Written:
     logs: dict[str, bytes]
     metrics: bytes
     tables: dict[str, bytes]
+    store: dict[str, bytes]
+    mails: bytes
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +169,13 @@ async def written(config: Settings, postgres: PostgresServer, tmp_path_factory: 
     database, log = directory / "temporal.db", directory / "temporal.log"
     canaries, planted = Canaries(), Canaries()
     async with TemporalServer(port=free_port(), log=log, database=database) as server:
-        config = config.model_copy(update={"temporal_address": server.address, "mail_settling_seconds": 0.0})
+        config = config.model_copy(
+            update={
+                "temporal_address": server.address,
+                "mail_settling_seconds": 0.0,
+                "documents_url": (directory / "documents").as_uri(),
+            }
+        )
         pool = await create_pool(config.database_url, "hcr_system", 3)
         gateways = Talkative(providers(pool, config))
         chosen = Providers(mail=gateways, post=gateways, sms=providers(pool, config).sms, settling=timedelta(0))
@@ -174,14 +186,18 @@ async def written(config: Settings, postgres: PostgresServer, tmp_path_factory: 
                 async with app.router.lifespan_context(app):
                     lives = await _live(world, app, canaries)
                     await _plant(world.client, planted.word("planted"))
+                    (directory / "documents" / "planted").write_text(planted.values["planted"])
                     metrics = await _metrics(app)
                 told = await _told_by_temporal(world.client, lives)
                 tables = await _tables(postgres)
+                mails = await _mails(world)
         await pool.close()
         told["database"] = _bytes_of(database)
         server.kill()  # a client that is still connected would make it wait
     told["log"] = log.read_bytes()
-    return Written(canaries, planted, told, {name: text() for name, text in logs.items()}, metrics, tables)
+    store = {str(path): path.read_bytes() for path in (directory / "documents").rglob("*") if path.is_file()}
+    said = {name: text() for name, text in logs.items()}
+    return Written(canaries, planted, told, said, metrics, tables, store, mails)
 
 
 def test_temporal_holds_nothing_personal(written: Written) -> None:
@@ -202,6 +218,27 @@ def test_metrics_hold_nothing_personal(written: Written) -> None:
 def test_no_table_holds_a_secret_as_text(written: Written) -> None:
     found = {table: written.canaries.found_in(data, only_secret=True) for table, data in written.tables.items()}
     assert not {table: what for table, what in found.items() if what and table not in EVERYWHERE_BUT}
+
+
+def test_the_file_store_holds_nothing_in_clear(written: Written) -> None:
+    assert len(written.store) > 1
+    for path, data in written.store.items():
+        assert not written.canaries.found_in(path.encode() + data)
+        assert b"%PDF" not in data
+        assert b"\xff\xd8\xff" not in data[:16]
+
+
+def test_what_was_planted_in_the_file_store_is_found(written: Written) -> None:
+    assert written.planted.found_in(b"".join(written.store.values())) == ["planted"]
+
+
+def test_no_email_says_more_than_it_must(written: Written) -> None:
+    """security.md W-07: the name and the link."""
+    said = set(written.canaries.found_in(written.mails))
+    allowed = {"link", "first name", "last name", "birth name"}
+    people = ("first", "second", "third")
+    assert said <= {f"{who} {what}" for who in people for what in allowed}, said
+    assert "first link" in said
 
 
 @pytest.mark.parametrize("place", ["list", "database"])
@@ -235,16 +272,19 @@ async def _live(world: World, app: FastAPI, canaries: Canaries) -> list[Life]:
     key = await key_for(world, employer, Scope.read, Scope.write)
     canaries.add("API key", key, secret=True)
     async with client(app, key) as http:
-        return [
+        lives = [
             await _bounced_and_finalised(world, app, http, employer, canaries),
             await _corrected_and_declined(world, app, http, employer, canaries),
         ]
+        await _handed_over_and_erased(world, app, http, employer, canaries)
+    return lives
 
 
 async def _bounced_and_finalised(
     world: World, app: FastAPI, http: httpx2.AsyncClient, employer: Employer, canaries: Canaries
 ) -> Life:
-    """By e-mail, bounced, by letter, opened by its code, drafted oddly, refused once, submitted, confirmed."""
+    """By e-mail, bounced, by letter, opened by its code, drafted oddly, refused once, submitted, its pieces asked for
+    by letter, received, asked for again and accepted."""
     scene = Scene(world)
     declared = world.declaration(employer, **canaries.person("first"))
     life = await _declare(world, http, employer, declared, canaries)
@@ -261,23 +301,31 @@ async def _bounced_and_finalised(
         assert opened.status_code == 200, opened.text
         canaries.add("session", employee.cookies["employee"], secret=True)
         odd = {"iban": f"FR76 {canaries.word('odd IBAN')}", "nir": canaries.word("odd NIR"), "signature": "…"}
-        saved = await employee.put("/api/v1/enrolments/current", json={"version": 0, "content": odd})
-        assert saved.status_code == 200, saved.text
-        submission = {
-            "nir": declared["employee"]["nir"],
-            "level": "BASE",
-            "dependants": [_dependant("partner", canaries), _dependant("child", canaries)],
-            "iban": canaries.iban("first"),
-            "account_holder": canaries.word("holder"),
-            "consent": True,
-            "signature": canaries.word("signature"),
-        }
-        refused = await employee.post("/api/v1/enrolments/current/submission", json={**submission, **odd})
-        assert refused.status_code == 422
-        submitted = await employee.post("/api/v1/enrolments/current/submission", json=submission)
+        version = await save(employee, odd)
+        assert (await send(employee, version)).status_code == 422
+        iban, holder = canaries.iban("first"), canaries.word("holder")
+        answers = family(
+            birth_date="/".join(reversed(declared["employee"]["birth_date"].split("-"))),
+            nir=declared["employee"]["nir"],
+            line1=f"3 rue {canaries.word('own street')}",
+            iban=iban,
+            account_holder=holder,
+            signature=canaries.word("signature"),
+            **_dependant("p1", canaries),
+            **_dependant("k1", canaries),
+        )
+        version = await save(employee, answers, version)
+        submitted = await send(employee, version)
         assert submitted.status_code == 200, submitted.text
-    await life.until(Status.finalised)
-    await life.until_quiet()
+        await life.until(Status.finalised)
+        name = f"{canaries.word('file name')}.pdf"
+        uploaded = await upload(employee, "rib", name, rib_pdf(iban, holder))
+        assert uploaded.status_code == 201, uploaded.text
+    await life.until_messages(3, seconds=20)
+    await scene.ask_for(life, *submitted.json()["missing"])
+    await life.until_messages(4, seconds=20)
+    await scene.accept_pieces(life)
+    await life.handle.result()
     return life
 
 
@@ -308,6 +356,29 @@ async def _corrected_and_declined(
     return life
 
 
+async def _handed_over_and_erased(
+    world: World, app: FastAPI, http: httpx2.AsyncClient, employer: Employer, canaries: Canaries
+) -> None:
+    """Data asked for, erasure refused and then done, and a night over it all."""
+    life = await _declare(world, http, employer, world.declaration(employer, **canaries.person("third")), canaries)
+    canaries.add("third link", await _link(life), secret=True)
+    people = f"/api/v1/staff/people/{(await life.row())['employee_id']}"
+    async with client(
+        app, canaries.add("staff key", await key_for(world, employer, Scope.staff), secret=True)
+    ) as staff:
+        for ending in ("json", "pdf", "zip"):
+            assert (await staff.get(f"{people}/personal-data.{ending}")).status_code == 200
+        assert (await staff.post(f"{people}/erasure", json={"reason": "objection"})).status_code == 409
+        withdrawn = await http.post(f"/api/v1/affiliations/{life.id}/withdrawal", json={"reason": "other"})
+        assert withdrawn.status_code == 200, withdrawn.text
+        await life.until(Status.abandoned)
+        assert (await staff.post(f"{people}/erasure", json={"reason": "objection"})).status_code == 200
+    night = await world.client.start_workflow(
+        NightlyWorkflow.run, id="a-night", task_queue=world.config.temporal_task_queue
+    )
+    await asyncio.wait_for(night.result(), 60)
+
+
 async def _declare(
     world: World, http: httpx2.AsyncClient, employer: Employer, declared: dict[str, Any], canaries: Canaries
 ) -> Life:
@@ -320,16 +391,17 @@ async def _declare(
     return life
 
 
-def _dependant(kind: str, canaries: Canaries) -> dict[str, Any]:
-    birth = date(1985, 1, 1) + timedelta(days=secrets.randbelow(10_000))
-    nir = synthetic_nir(Civility.monsieur, birth, "33", secrets.randbelow(999) + 1)
-    return {
-        "kind": kind,
-        "last_name": canaries.word(f"{kind} last name"),
-        "first_names": canaries.word(f"{kind} first name"),
-        "birth_date": canaries.add(f"{kind} birth date", birth.isoformat()),
-        "nir": canaries.add(f"{kind} NIR", nir, secret=True),
+def _dependant(key: str, canaries: Canaries) -> dict[str, str]:
+    birth = date(2010, 1, 1) + timedelta(days=secrets.randbelow(5_000))
+    if key == "p1":
+        birth = date(1985, 1, 1) + timedelta(days=secrets.randbelow(5_000))
+    answers = {
+        "last_name": canaries.word(f"{key} last name"),
+        "first_names": canaries.word(f"{key} first name"),
+        "birth_date": canaries.add(f"{key} birth date", birth.isoformat()),
     }
+    answers["birth_date"] = f"{birth:%d/%m/%Y}"
+    return {f"dependants.{key}.{name}": answer for name, answer in answers.items()}
 
 
 async def _link(life: Life) -> str:
@@ -393,6 +465,11 @@ async def _tables(postgres: PostgresServer) -> dict[str, bytes]:
         return tables
     finally:
         await connection.close()
+
+
+async def _mails(world: World) -> bytes:
+    rows = await world.run("SELECT subject, html, text FROM local_message WHERE medium = 'email'")
+    return "\n".join(f"{row['subject']}\n{row['html']}\n{row['text']}" for row in rows).encode()
 
 
 async def _plant(temporal: Client, value: str) -> None:

@@ -10,12 +10,13 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from tests.histories import corpus
-from tests.histories.mutants import ShowsBeforeItRecords, WaitsFirst
+from tests.histories.mutants import ShowsBeforeItRecords, WaitsFirst, WaitsInEveryLife
 from tests.histories.paths import PATHS
 from workflows.affiliation import AffiliationWorkflow
 from workflows.converter import DATA_CONVERTER
 from workflows.runners import watchful_runner
 from workflows.sweep import SweepWorkflow
+from workflows.waiver import WaiverWorkflow
 
 # what nothing in Temporal may look like: an e-mail, a telephone, a NIR, an IBAN, a link
 PERSONAL = re.compile(r"@|\+33|\b[12]\d{12}(?:\d{2})?\b|\bFR\d{2}|https?:|rue |Essai|Camille|HÔTEL", re.IGNORECASE)
@@ -28,10 +29,17 @@ def replayer(*workflows: type[Any]) -> Replayer:
 
 @pytest.mark.parametrize("name", corpus.names())
 async def test_a_recorded_life_replays_on_todays_code(name: str) -> None:
-    await replayer(AffiliationWorkflow, SweepWorkflow).replay_workflow(corpus.load(name))
+    await replayer(AffiliationWorkflow, WaiverWorkflow, SweepWorkflow).replay_workflow(corpus.load(name))
 
 
-@pytest.mark.parametrize(("mutant", "name"), [(ShowsBeforeItRecords, "withdrawal"), (WaitsFirst, "restart")])
+@pytest.mark.parametrize(
+    ("mutant", "name"),
+    [
+        (ShowsBeforeItRecords, "withdrawal"),
+        (WaitsFirst, "restart"),
+        (WaitsInEveryLife, "paper_with_missing_pieces"),
+    ],
+)
 async def test_replaying_notices_a_changed_order_of_commands(mutant: type[Any], name: str) -> None:
     await replayer(AffiliationWorkflow).replay_workflow(corpus.load(name))
     with pytest.raises(NondeterminismError):

@@ -1,0 +1,225 @@
+"""The retention table carried out: before its day nothing, on its day everything that it says (security.md R-05)."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import date, timedelta
+
+import asyncpg
+import httpx2
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.contracts import Night, Purge, Purged
+from activities.nightly import BATCH, Nightly
+from db import erasure
+from db.pool import system
+from domain.retention import Action, beginning_of, due_on, rule, rules
+from domain.working_time import paris_date
+from tests.api.conftest import BASE
+from tests.enrolling import family, waived
+from tests.retention.conftest import Kept
+from tests.world import Life
+from workflows.nightly import NightlyWorkflow
+
+AT = timedelta(hours=4, minutes=30)
+
+
+async def night(kept: Kept, day: date) -> Purged:
+    return await ActivityEnvironment().run(kept.nightly.purge, Purge(beginning_of(day) + AT))
+
+
+async def judge(staff: httpx2.AsyncClient, life: Life, piece: str, verdict: str, body: dict[str, str]) -> None:
+    answer = await staff.post(f"{BASE}/staff/affiliations/{life.id}/pieces/{piece}/{verdict}", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+async def today(kept: Kept) -> date:
+    return paris_date((await kept.world.run("SELECT now() AS now"))[0]["now"])
+
+
+async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> None:
+    abandoned, insured, gone, excused = [await kept.declare() for _ in range(4)]
+    await kept.draft(abandoned)
+    await kept.withdraw(abandoned)
+    await kept.complete(insured, family())
+    await judge(staff, insured, "rib", "acceptance", {})
+    await judge(staff, insured, "social_security_certificate", "request", {"reason": "unreadable"})
+    await kept.complete(gone)
+    await kept.end_coverage(gone)
+    await kept.complete(excused, waived())
+    await kept.world.run("UPDATE waiver SET ended_on = current_date WHERE affiliation_id = $1", excused.id)
+    day = await today(kept)
+    await kept.world.run("UPDATE employee_session SET expires_at = now()")
+    await kept.world.run(
+        "UPDATE affiliation SET state = state || '{\"awaited\": false}' WHERE id = $1 AND status = 'finalised'", gone.id
+    )
+    async with system(kept.world.system) as connection:
+        await connection.execute(
+            "INSERT INTO birth_date_tries (affiliation_id, company_id, failures) VALUES ($1, $2, 1)",
+            abandoned.id,
+            abandoned.employer.company_id,
+        )
+        await connection.execute(
+            "INSERT INTO delivery_event (provider, provider_event_id, kind, occurred_at)"
+            " VALUES ('sendgrid', 'retention', 'delivered', now())"
+        )
+        await connection.execute(
+            "INSERT INTO api_key (name, secret_hash, scopes, company_ids, revoked_at)"
+            " VALUES ('revoked', 'revoked', '{}', '{}', now())"
+        )
+        await connection.execute(
+            "INSERT INTO erasure (employee_id, affiliation_ids, reason, finished_at)"
+            " VALUES (uuidv7(), '{}', 'former', now())"
+        )
+    of = {life: f"affiliation_id = '{life.id}'" for life in (abandoned, insured, gone, excused)}
+    watched = {
+        "sessions": f"employee_session WHERE {of[insured]}",
+        "birth_date_tries": f"birth_date_tries WHERE {of[abandoned]}",
+        "idempotency_keys": f"idempotency WHERE {of[insured]}",
+        "drafts": f"enrolment WHERE {of[abandoned]}",
+        "tokens": f"access_token WHERE {of[gone]}",
+        "documents_refused": f"document WHERE {of[insured]} AND verdict = 'refused'",
+        "documents_accepted": f"document WHERE {of[insured]} AND verdict = 'accepted'",
+        "messages_local": "local_message",
+        "delivery_events": "delivery_event WHERE provider_event_id = 'retention'",
+        "api_keys": "api_key WHERE name = 'revoked'",
+        "erasures": "erasure WHERE reason = 'former'",
+        "never_affiliated": f"affiliation WHERE id = '{abandoned.id}'",
+        "coverages": f"coverage WHERE {of[gone]}",
+        "waivers": f"waiver WHERE {of[excused]}",
+    }
+    timed = {name for name, one in rules().items() if one.action is not Action.keep}
+    assert set(watched) == timed - {"security_log"}, "a rule without its test; the log has its own"
+    files = {life: await kept.object_keys(life) for life in of}
+    people = {life: await kept.employee(life) for life in of}
+    abandoned_files = files[abandoned]
+    assert len(abandoned_files) == 2
+
+    for due in sorted({due_on(rule(name), day) for name in watched}):
+        names = [name for name in watched if due_on(rule(name), day) == due]
+        await night(kept, due - timedelta(days=1))
+        for name in names:
+            assert await kept.count(watched[name]) > 0, f"{name}: gone before its day"
+        purged = await night(kept, due)
+        assert purged.failed == 0
+        for name in names:
+            assert await kept.count(watched[name]) == 0, f"{name}: still there on its day"
+            assert purged.by_rule[name] > 0, name
+        if "drafts" in names:
+            assert not abandoned_files & kept.files(), "the files of a draft go with it"
+            assert await kept.count(f"affiliation WHERE id = '{abandoned.id}'") == 1
+    await night(kept, due_on(rule("coverages"), day) + timedelta(days=366))
+
+    for life in (abandoned, gone, excused):
+        assert await kept.count("affiliation WHERE id = $1", life.id) == 0
+        assert await kept.count("employee WHERE id = $1", people[life]) == 0
+        assert not files[life] & kept.files()
+    # a running coverage is untouched
+    for table, rows in {"coverage": 1, "dependant": 3, "signature": 1, "enrolment": 1, "contact": 1}.items():
+        assert await kept.count(f"{table} WHERE affiliation_id = $1", insured.id) == rows, table
+    assert await kept.count("employee WHERE id = $1", people[insured]) == 1
+    assert not files[insured] & kept.files(), "its documents were judged long ago"
+    gone_events = [row["event"] for row in await _audit(kept, insured)]
+    assert gone_events.count("file.purged") == 2
+    # what names nobody is kept
+    assert "form.submitted" in [row["event"] for row in await _audit(kept, gone)]
+
+
+async def _audit(kept: Kept, life: Life) -> list[asyncpg.Record]:
+    return await kept.world.run("SELECT event FROM audit_log WHERE affiliation_id = $1", life.id)
+
+
+async def test_links_of_a_finalised_affiliation_work_while_pieces_are_awaited(kept: Kept) -> None:
+    life = await kept.declare()
+    await kept.complete(life)
+    assert (await life.row())["state"]["awaited"] is True
+    await night(kept, await today(kept) + timedelta(days=400))
+    assert await kept.count("access_token WHERE affiliation_id = $1", life.id) > 0
+
+
+async def test_more_than_one_batch_goes_in_one_night_and_a_pause_is_not_cut_short(kept: Kept) -> None:
+    async with system(kept.world.system) as connection:
+        await connection.execute(
+            "INSERT INTO idempotency (caller, key, request_hash, created_at)"
+            " SELECT 'many', n::text, 'x', now() - interval '8 days' FROM generate_series(1, $1) n",
+            2 * BATCH + 1,
+        )
+        paused = await kept.declare()
+        await connection.execute(
+            "INSERT INTO birth_date_tries (affiliation_id, company_id, failures, began_at, paused_until)"
+            " VALUES ($1, $2, 5, now() - interval '9 days', now() + interval '3 hours')",
+            paused.id,
+            paused.employer.company_id,
+        )
+    purged = await night(kept, await today(kept))
+    assert purged.by_rule["idempotency_keys"] >= 2 * BATCH + 1
+    assert await kept.count("birth_date_tries WHERE affiliation_id = $1", paused.id) == 1
+
+
+async def test_one_that_cannot_be_erased_keeps_no_other_and_is_counted(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn, other = await kept.declare(), await kept.declare()
+    for life in (stubborn, other):
+        await kept.withdraw(life)
+        await kept.world.run("UPDATE affiliation SET status_at = now() - interval '1100 days' WHERE id = $1", life.id)
+    original = erasure.erase
+
+    async def refuses(connection: object, employee_id: object, ids: list[object], *more: object) -> object:
+        if stubborn.id in ids:
+            raise asyncpg.ForeignKeyViolationError("a table nobody thought of")
+        return await original(connection, employee_id, ids, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(erasure, "erase", refuses)
+    purged = await night(kept, await today(kept))
+    assert purged.failed == 1
+    assert await kept.count("affiliation WHERE id = $1", other.id) == 0
+    monkeypatch.undo()
+    assert (await night(kept, await today(kept))).failed == 0
+    assert await kept.count("affiliation WHERE id = $1", stubborn.id) == 0
+
+
+async def test_a_purge_killed_between_two_batches_goes_on_where_it_was(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with system(kept.world.system) as connection:
+        await connection.execute(
+            "INSERT INTO idempotency (caller, key, request_hash, created_at)"
+            " SELECT 'killed', n::text, 'x', now() - interval '8 days' FROM generate_series(1, $1) n",
+            3 * BATCH,
+        )
+    original = Nightly._rows
+    seen = 0
+
+    async def dies(self: Nightly, statement: str, *more: object) -> int:
+        nonlocal seen
+        if statement is erasure.IDEMPOTENCY_KEYS and (seen := seen + 1) == 2:
+            raise asyncio.CancelledError
+        return await original(self, statement, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Nightly, "_rows", dies)
+    with pytest.raises(asyncio.CancelledError):
+        await night(kept, await today(kept))
+    assert await kept.count("idempotency WHERE caller = 'killed'") == 2 * BATCH
+    monkeypatch.undo()
+    await night(kept, await today(kept))
+    assert await kept.count("idempotency WHERE caller = 'killed'") == 0
+
+
+async def test_the_nights_workflow_says_what_it_did_in_counts(kept: Kept) -> None:
+    async with system(kept.world.system) as connection:
+        await connection.execute(
+            "INSERT INTO idempotency (caller, key, request_hash, created_at)"
+            " VALUES ('night', 'x', 'x', now() - interval '8 days')"
+        )
+    handle = await kept.world.client.start_workflow(
+        NightlyWorkflow.run, id=f"nightly-{uuid.uuid4()}", task_queue=kept.world.config.temporal_task_queue
+    )
+    done: Night = await asyncio.wait_for(handle.result(), 60)
+    assert done.purged is not None
+    assert done.purged.by_rule["idempotency_keys"] >= 1
+    assert done.reconciled is not None
+    metadata = await handle.query("__temporal_workflow_metadata")
+    assert "idempotency_keys: " in str(metadata)
