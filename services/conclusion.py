@@ -7,7 +7,6 @@ from datetime import date
 from uuid import UUID
 
 import asyncpg
-from messages.legal import legal_text
 
 from db import affiliations, audit, enrolments
 from db.pool import Connection
@@ -18,6 +17,7 @@ from domain.enrolment import Form
 from domain.formulas import ProfessionalStatus, Scheme, family_of, formula_code
 from domain.names import search_form
 from gateways.encryption import FieldCipher
+from messages.legal import legal_text
 from services import drafts
 from services.enrolment_form import DependantAnswers, Enrolment, Joining, Waiving
 from services.problems import AlreadySubmitted
