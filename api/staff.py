@@ -11,7 +11,7 @@ from api.affiliations import Key
 from api.enrolments import UPLOAD_BODY
 from api.problems import describes
 from gateways.files.names import content_disposition
-from services.declarations import DoubtResolution
+from services.declarations import DoubtResolution, WaiverEnd
 from services.document_checks import Accept, AskAgain, CheckQueue, Review
 from services.documents import Upload
 from services.enrolment_form import PaperReturn, PieceText
@@ -155,3 +155,13 @@ async def ask_for_piece(
 ) -> Review:
     """Ask for a piece again, with the reason: the employee is written to, and has until the deadline."""
     return await use.document_checks.ask_again(caller, affiliation_id, piece, request)
+
+
+@router.post(
+    "/affiliations/{affiliation_id}/waiver-end",
+    status_code=204,
+    responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, InvalidFields, EngineUnavailable),
+)
+async def end_waiver(affiliation_id: UUID, request: WaiverEnd, caller: KeyCaller, use: Use) -> None:
+    """A waiver ends before its time: a new affiliation asks the person again at once."""
+    await use.staff.end_waiver(caller, affiliation_id, request)

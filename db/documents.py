@@ -75,6 +75,11 @@ WHERE affiliation_id = $1
 RETURNING pieces_version
 """
 
+NIR_IN_CONFLICT = """
+SELECT EXISTS (SELECT FROM audit_log WHERE affiliation_id = $1 AND event = 'data.rectified'
+               AND details ->> 'what' = 'nir_in_conflict')
+"""
+
 LAST_REFUSALS = """
 SELECT DISTINCT ON (piece) piece, verdict_reason FROM document
 WHERE affiliation_id = $1 AND verdict = 'refused' ORDER BY piece, verdict_at DESC

@@ -77,6 +77,7 @@ class Asked:
     rivals: tuple[str, ...] = ()  # two devices answered differently
     masked: bool = False
     notes: tuple[Markup, ...] = ()
+    doubt: str = ""
     legal: Legal | None = None
     autocomplete: str = "off"
     inputmode: str = "text"
@@ -90,7 +91,7 @@ class Asked:
     @property
     def described_by(self) -> str:
         """The ids of what is said about the field."""
-        said = {"error": self.error, "rivals": self.rivals, "hint": self.hint, "mask": self.masked}
+        said = {"error": self.error, "rivals": self.rivals, "doubt": self.doubt, "hint": self.hint, "mask": self.masked}
         return " ".join(f"{self.id}-{what}" for what, there in said.items() if there)
 
 
@@ -233,6 +234,10 @@ class Questions:
         error = self.errors.get(path)
         return error_text(self.t, error.code, error.example) if error else ""
 
+    def doubt(self, path: str) -> str:
+        """What makes one look at an answer again; it stops nothing."""
+        return " ".join(error_text(self.t, one.code) for one in self.view.warnings if one.field == path)
+
     def _choice(self, path: str, field: FormField, value: str) -> str:
         if field.kind is Kind.yes_no:
             key = f"form.{value}"
@@ -348,6 +353,7 @@ class Questions:
             rivals=rivals,
             masked=masked and not rivals,
             notes=self._notes(field),
+            doubt=self.doubt(path),
             legal=self._legal(field),
             autocomplete="off" if prefix else _AUTOCOMPLETE.get(field.name, "off"),
             inputmode=_INPUT_MODE.get(field.kind, "text"),

@@ -42,6 +42,7 @@ class Line:
     label: str
     value: str
     wrong: str
+    doubt: str = ""
     direction: str = "auto"
 
 
@@ -202,7 +203,9 @@ def _lines(questions: Questions, paths: list[str]) -> list[Line]:
         field = questions.form.knows(path)
         value, wrong = answers.get(path, ""), questions.wrong(path)
         if value or wrong or (field is not None and field.required):
-            lines.append(Line(questions.label(path), questions.shown(path, value), wrong, direction_of(field)))
+            doubt = "" if wrong else questions.doubt(path)
+            shown = questions.shown(path, value)
+            lines.append(Line(questions.label(path), shown, wrong, doubt, direction_of(field)))
     return lines
 
 

@@ -122,6 +122,12 @@ class Pause(Form):
     reason: PauseReason
 
 
+class WaiverEnd(Form):
+    """The reason of a waiver has gone before its time; `on`: its last day."""
+
+    on: Annotated[Day, Field(examples=["2026-11-30"])]
+
+
 class DoubtResolution(Form):
     """What staff found out about the message in doubt."""
 

@@ -16,8 +16,10 @@ from db.pool import Connection, Pool, system
 from domain.affiliation import Refusal, Refused
 from gateways.encryption import FieldCipher
 from gateways.files.storage import FileDamaged, FileMissing, FileVault, StorageUnavailable
+from services import drafts
 from services.callers import Caller, Scope
 from services.documents import DocumentView, Intake, Upload, views
+from services.enrolment_form import shown
 from services.fields import Form
 from services.pieces import PiecesTeller
 from services.problems import NotFound, NotYetScanned, StorageAway
@@ -68,9 +70,13 @@ class CheckQueue(BaseModel):
 
 
 class Review(BaseModel):
-    """One enrolment's documents as staff see them."""
+    """One enrolment's documents beside its answers; a NIR and an IBAN are masked.
+    `nir_in_conflict`: the company knows this number under another name.
+    """
 
     affiliation_id: UUID
+    answers: dict[str, str]
+    nir_in_conflict: bool
     missing: list[str]
     checking: bool
     items: list[DocumentView]
@@ -200,8 +206,11 @@ class DocumentCheckService:
             return await self._review(connection, affiliation_id, row)
 
     async def _review(self, connection: Connection, affiliation_id: UUID, row: asyncpg.Record) -> Review:
+        opened = drafts.opened(self._cipher, affiliation_id, row)
         return Review(
             affiliation_id=affiliation_id,
+            answers={path: shown(opened.form, path, value) for path, value in opened.draft.values.items()},
+            nir_in_conflict=await connection.fetchval(documents.NIR_IN_CONFLICT, affiliation_id),
             missing=list(row["missing"]),
             checking=row["checking"],
             items=await views(connection, self._cipher, affiliation_id, row),

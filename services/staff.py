@@ -7,18 +7,19 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import DoubtResolved
-from db import affiliations
+from activities.contracts import DoubtResolved, WaiverEnded
+from db import affiliations, audit, enrolments
 from db.pool import Connection, Pool, system
+from domain.affiliation import Refusal, Refused
 from services import idempotency
 from services.callers import Caller, Scope
-from services.declarations import DoubtResolution
+from services.declarations import DoubtResolution, WaiverEnd
 from services.idempotency import Once
-from services.problems import NotFound
-from services.telling import tell
+from services.problems import EngineUnavailable, NotFound
+from services.telling import refused, tell
 from services.views import AffiliationSummary, summary
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations
+from workflows.client import Affiliations, EngineAway, NotRunning
 
 DESK_LIMIT = 200
 
@@ -48,6 +49,28 @@ class StaffService:
         async with system(self._pool) as connection:
             rows = await connection.fetch(affiliations.BY_REFERENCE, typed)
         return Desk(items=[AffiliationSummary(**summary(row)) for row in rows])
+
+    async def end_waiver(self, caller: Caller, affiliation_id: UUID, request: WaiverEnd) -> None:
+        """A waiver ends before its time: the person is asked again at once. Raises NotAllowed, NotFound,
+        RefusedByRules, EngineUnavailable."""
+        caller.need(Scope.staff)
+        async with system(self._pool) as connection:
+            await _row(connection, affiliation_id)
+            waived = await connection.fetchrow(enrolments.WAIVER, affiliation_id)
+            if waived is None:
+                raise NotFound()
+            await connection.execute(
+                audit.ADD_ON_AFFILIATION, affiliation_id, "staff", caller.id, "waiver.ended", {"on": str(request.on)}
+            )
+        ended = WaiverEnded(caller.actor, request.on)
+        try:
+            await self._engine.end_waiver(str(affiliation_id), ended, f"end_waiver/{caller.id}/{request.on}")
+        except Refusal as refusal:
+            raise refused(refusal) from None
+        except NotRunning:
+            raise refused(Refusal(Refused.waiver_ended)) from None
+        except EngineAway:
+            raise EngineUnavailable() from None
 
     async def resolve_doubt(
         self, caller: Caller, affiliation_id: UUID, request: DoubtResolution, once: Once | None

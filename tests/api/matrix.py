@@ -123,6 +123,8 @@ MATRIX = (
         _staff(201),
         {"answers": {"level": "BASE"}},
     ),
+    # no waiver
+    Route("POST", f"{_API}/staff/affiliations/{{affiliation_id}}/waiver-end", _staff(404), {"on": "2026-11-30"}),
     Route("GET", f"{_API}/staff/affiliations", _staff(422)),  # without a reference
     Route("GET", f"{_API}/staff/document-checks", _staff(200)),
     Route("GET", f"{_API}/staff/documents/{{document_id}}/file", _staff(404)),

@@ -24,16 +24,18 @@ from api.app import create_app
 from composition import providers
 from db.pool import create_pool
 from domain.affiliation import Status
-from domain.media import Medium
+from domain.media import Language, Medium
 from domain.synthetic import synthetic_siret
 from domain.working_time import french_moment
 from gateways.letter_codes import format_code
 from gateways.local_boxes import LocalBoxes, LocalMail
 from gateways.mail import Email
 from gateways.outcomes import Accepted, RefusalReason, Refused
+from messages.catalogue import catalogue
 from services.callers import Scope
 from settings import Settings
 from tests.api.conftest import BASE, Door, client, employee_of, key_for, link_token
+from tests.enrolling import alone, complete, waived
 from tests.world import Life, open_world
 
 
@@ -363,6 +365,30 @@ async def test_a_paper_return_of_an_abandoned_affiliation_is_refused(door: Door,
     await door.http.post(one(life, "/withdrawal"), json={"reason": "mistake"})
     answer = await staff.post(f"{BASE}/staff/affiliations/{life.id}/paper-return", json={"answers": {"level": "BASE"}})
     assert refusal(answer) == "affiliation_closed"
+
+
+async def test_a_waiver_that_ends_before_its_time_brings_the_person_back(
+    door: Door, app: FastAPI, staff: httpx2.AsyncClient
+) -> None:
+    life = await door.declare()
+    async with employee_of(app, life) as employee:
+        receipt = await complete(employee, waived())
+        assert receipt["waiver"]["ends_on"] == "2027-11-02"
+    await asyncio.wait_for(life.handle.result(), 10)
+    path = f"{BASE}/staff/affiliations/{life.id}/waiver-end"
+    assert (await staff.post(path, json={"on": "2026-12-31"})).status_code == 204
+    query = "SELECT id FROM affiliation WHERE former_id = $1"
+    async with asyncio.timeout(10):
+        while not (found := await door.world.run(query, life.id)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    back = Life(door.world, door.employer, found[0]["id"])
+    await back.until(Status.sent)
+    [mail] = await back.received()
+    assert mail["subject"] == catalogue(Language.fr).text("email.waiver_ended.subject")
+    async with employee_of(app, back) as employee:
+        covered = await complete(employee, alone())
+        assert covered["coverage"]["starts_on"] == "2027-01-01"
+    assert refusal(await staff.post(path, json={"on": "2026-11-30"})) == "waiver_already_ended"
 
 
 @dataclass

@@ -292,7 +292,7 @@ SCHEMAS = {
         "DocumentView",
     ),
     *("Form", "FormDocument", "FormField", "FormGroup", "FormStep", "Kind", "Offer", "PieceCode", "Proof"),
-    *("RefusalReason", "Review", "ToCheck", "WaiverView", "WarningView"),
+    *("RefusalReason", "Review", "ToCheck", "WaiverEnd", "WaiverView", "WarningView"),
     *("EnrolmentView", "EstablishmentView", "Establishments", "EventKind", "EventView"),
     *(
         "FieldProblem",

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from services.access import Access, Proof
 from services.callers import Scope
-from services.declarations import CorrectedContact, DoubtResolution, Pause, PreAffiliation, Withdrawal
+from services.declarations import CorrectedContact, DoubtResolution, Pause, PreAffiliation, WaiverEnd, Withdrawal
 from services.document_checks import Accept, AskAgain
 from services.enrolment_form import PaperReturn, SaveDraft, Submission
 from services.enrolments import ChosenLanguage, Decline
@@ -255,6 +255,15 @@ CASES = [
         {"reason": "unreadable"},
         _required("reason"),
         {"reason": [*TEXT, None, "", CANARY]},
+    ),
+    Case(
+        WaiverEnd,
+        "POST",
+        "/staff/affiliations/{id}/waiver-end",
+        "staff",
+        {"on": "2026-11-30"},
+        _required("on"),
+        {"on": [*DATE, None]},
     ),
     Case(
         DoubtResolution,
