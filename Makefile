@@ -18,7 +18,7 @@ openapi: $(VENV)/.ok    ## print the API's OpenAPI document
 	@$(PY) -m api.openapi
 
 test: $(VENV)/.ok check ## lint, types, import contracts, tests
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -n 2 --dist loadfile
 
 check: $(VENV)/.ok
 	@$(VENV)/bin/ruff check .

@@ -10,6 +10,8 @@ import pikepdf
 import pypdfium2  # type: ignore[import-untyped]
 import segno
 
+from messages import typeset
+
 MILLIMETRE = 72 / 25.4
 BAD_SPACE = re.compile(r"\S [:;?!»]|« ")
 
@@ -81,7 +83,8 @@ def shows_code(pdf: bytes, page: int, content: str, right: float, bottom: float,
     """Whether the QR code of `content`, this big, has its lower right corner there: millimetres from the page's own."""
     scale = 8
     image = pypdfium2.PdfDocument(pdf)[page].render(scale=scale).to_pil().convert("L")
-    matrix = [[bool(module) for module in row] for row in segno.make_qr(content, error="m").matrix]
+    expected = segno.make_qr(content, error="m", mask=typeset.QR_MASK)
+    matrix = [[bool(module) for module in row] for row in expected.matrix]
     pixel = MILLIMETRE * scale
     module = side * pixel / len(matrix)
     left, top = image.width - (right + side) * pixel, image.height - (bottom + side) * pixel

@@ -422,7 +422,7 @@ async def test_the_receipt_opens_with_the_birth_date_and_takes_what_is_missing(d
         back.fill({"birth_date": "12/06/1975"})  # as they wrote it themselves
         await back.press("Ouvrir mon dossier")
         assert "BASE CCN HCR NC SEUL RG" in back.page.text
-        await back.press("Envoyer ce fichier", ("IMG_1.jpg", samples.photo()))
+        await back.press("Envoyer ce fichier", ("IMG_1.jpg", samples.photo(size=(1200, 1600))))
         assert back.path == "/dossier"
         assert "Votre fichier est bien arrivé" in back.page.text
         assert "Documents en cours de vérification" in back.page.text
@@ -475,9 +475,9 @@ async def test_sent_twice_is_sent_once(door: Door, app: FastAPI) -> None:
 async def test_photos_are_taken_in_advised_on_and_taken_back(door: Door, app: FastAPI) -> None:
     async with person(app, await door.declare()) as me:
         await fill_in(me, alone())
-        await me.press("Envoyer ce fichier", ("IMG 1.JPG", samples.blurred_photo()))
+        await me.press("Envoyer ce fichier", ("IMG 1.JPG", samples.blurred_photo(size=(1200, 1600))))
         assert "La photo semble floue" in me.page.text
-        await me.press("Envoyer ce fichier", ("recto.heic", samples.photo(fmt="heic")))
+        await me.press("Envoyer ce fichier", ("recto.heic", samples.photo(fmt="heic", size=(900, 1200))))
         assert me.page.text.count("Supprimer le fichier") == 2
         await me.press("Supprimer le fichier IMG 1")
         assert "Le fichier est supprimé" in me.page.text
