@@ -11,6 +11,7 @@ import pikepdf
 import pypdfium2  # type: ignore[import-untyped]
 import pytest
 import segno
+import zxingcpp
 
 from domain.media import Language, MessageKind
 from domain.pieces import PieceCode
@@ -295,3 +296,14 @@ def test_same_letter_same_bytes() -> None:
 def test_dates_in_words() -> None:
     page = pages_of(render_letter(MessageKind.invitation, replace(LETTER, deadline=date(2026, 5, 1)), None))[0]
     assert "vendredi\u00a01er\u00a0mai\u00a02026" in page
+
+
+@pytest.mark.parametrize("degrees", [0, 2, 180])
+def test_a_scanner_reads_the_codes_of_both_pages(degrees: int) -> None:
+    """As a scanner at 200 dpi sees them, a little askew or upside down."""
+    pages = pypdfium2.PdfDocument(render_letter(MessageKind.invitation, LETTER, FORM))
+    read = []
+    for page in pages:
+        picture = page.render(scale=200 / 72, grayscale=True).to_pil().rotate(degrees, fillcolor=255)
+        read.append({code.text for code in zxingcpp.read_barcodes(picture)})
+    assert read == [{LETTER.qr_link, LETTER.reference}, {LETTER.reference}]
