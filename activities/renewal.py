@@ -75,7 +75,7 @@ class Renewer:
     async def _write(self, connection: Connection, former_id: UUID, new_id: UUID, former: asyncpg.Record) -> None:
         medium = first_medium(_media(former), _asked(former))
         policy = _POLICY.dump_python(self._policy, mode="json")
-        await connection.fetchval(affiliations.RENEW, former_id, new_id, policy, medium)
+        await connection.fetchval(affiliations.AGAIN, former_id, new_id, policy, medium, "waiver_ended", "system", None)
 
 
 def _media(former: asyncpg.Record) -> tuple[Medium, ...]:

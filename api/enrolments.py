@@ -9,7 +9,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Response
 
 from api.problems import describes
 from domain.enrolment import Form, current_form
-from services.access import RECOVERY_ANSWER, SESSION_HOURS, Access, LinkRecovery, Opened, Proof, RecoveryAnswer
+from services.access import RECOVERY_ANSWER, Access, LinkRecovery, Opened, Proof, RecoveryAnswer
 from services.documents import DocumentList, DocumentView, Upload
 from services.enrolment_form import SaveDraft, Submission
 from services.enrolments import ChosenLanguage, Decline, EnrolmentView, Saved
@@ -30,8 +30,7 @@ from services.problems import (
     WrongAccess,
     WrongBirthDate,
 )
-from settings import Environment
-from web.callers import EMPLOYEE_COOKIE, Employee
+from web.callers import Employee, open_session
 from web.parts import Parts, parts
 from web.uploads import File
 
@@ -62,14 +61,7 @@ UPLOAD_BODY: dict[str, Any] = {
 async def open_access(request: Access, use: Use, response: Response) -> Opened:
     """A link's token or a letter's code opens an employee session (cookie). One answer for unknown, wrong and dead."""
     session, opened = await use.access.open(request)
-    response.set_cookie(
-        EMPLOYEE_COOKIE,
-        session,
-        max_age=SESSION_HOURS * 3600,
-        httponly=True,
-        samesite="lax",
-        secure=use.config.environment is Environment.production,
-    )
+    open_session(response, session, use.config)
     return opened
 
 

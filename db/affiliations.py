@@ -223,13 +223,14 @@ JOIN contact k ON k.affiliation_id = a.id AND k.version = a.contact_version
 WHERE a.id = $1
 """
 
-RESTART = """
+# A new initial run from a former one, pre-filled and linked to it: « Reprendre », or the end of a waiver.
+AGAIN = """
 WITH declared AS (
     INSERT INTO affiliation (id, company_id, establishment_id, employee_id, former_id, language, hired_on,
                              professional_status, scheme, contract_kind, declared_by, policy, medium, asked_medium,
                              origin)
     SELECT $2, company_id, establishment_id, employee_id, id, language, hired_on, professional_status, scheme,
-           contract_kind, $3, $4, $5, asked_medium, 'restarted'
+           contract_kind, coalesce($7, 'system'), $3, $4, asked_medium, $5
     FROM affiliation WHERE id = $1
     RETURNING id, company_id, declared_at
 ), reached AS (
@@ -242,11 +243,11 @@ WITH declared AS (
     WHERE former.id = $1
 ), told AS (
     INSERT INTO affiliation_event (affiliation_id, number, company_id, kind, at, actor_kind, actor_id, details)
-    SELECT id, 0, company_id, 'declared', declared_at, 'employer', $3, jsonb_build_object('former', $1::text)
+    SELECT id, 0, company_id, 'declared', declared_at, $6, $7, jsonb_build_object('former', $1::text)
     FROM declared
 ), audited AS (
     INSERT INTO audit_log (company_id, affiliation_id, actor_kind, actor_id, event)
-    SELECT company_id, id, 'employer', $3, 'affiliation.restarted' FROM declared
+    SELECT company_id, id, $6, $7, 'affiliation.' || $5 FROM declared
 )
 SELECT declared_at FROM declared
 """
@@ -264,34 +265,6 @@ JOIN establishment s ON s.id = a.establishment_id
 JOIN company c ON c.id = a.company_id
 JOIN contact k ON k.affiliation_id = a.id AND k.version = a.contact_version
 WHERE a.id = $1
-"""
-
-RENEW = """
-WITH declared AS (
-    INSERT INTO affiliation (id, company_id, establishment_id, employee_id, former_id, language, hired_on,
-                             professional_status, scheme, contract_kind, declared_by, policy, medium, asked_medium,
-                             origin)
-    SELECT $2, company_id, establishment_id, employee_id, id, language, hired_on, professional_status, scheme,
-           contract_kind, 'system', $3, $4, asked_medium, 'waiver_ended'
-    FROM affiliation WHERE id = $1
-    RETURNING id, company_id, declared_at
-), reached AS (
-    INSERT INTO contact (affiliation_id, version, company_id, email, phone, line1, line2, postcode, city, country,
-                         given_by)
-    SELECT declared.id, 1, declared.company_id, k.email, k.phone, k.line1, k.line2, k.postcode, k.city, k.country,
-           k.given_by
-    FROM declared, affiliation former
-    JOIN contact k ON k.affiliation_id = former.id AND k.version = former.contact_version
-    WHERE former.id = $1
-), told AS (
-    INSERT INTO affiliation_event (affiliation_id, number, company_id, kind, at, actor_kind, details)
-    SELECT id, 0, company_id, 'declared', declared_at, 'system', jsonb_build_object('former', $1::text)
-    FROM declared
-), audited AS (
-    INSERT INTO audit_log (company_id, affiliation_id, actor_kind, event)
-    SELECT company_id, id, 'system', 'affiliation.renewed' FROM declared
-)
-SELECT declared_at FROM declared
 """
 
 END_WAIVER = "UPDATE waiver SET ended_on = $2 WHERE affiliation_id = $1 AND ended_on IS NULL"

@@ -34,7 +34,7 @@ from portal.pages import see_other, with_retry
 from portal.papers import USUAL, need_label, needs_of, upload_refusal
 from portal.questions import Questions, Wrong
 from portal.steps import REVIEW, Note, State, state_of, step_address
-from services.access import WRITING_DAYS, Access, LinkRecovery, Opened, Proof
+from services.access import Access, LinkRecovery, Opened, Proof
 from services.callers import EmployeeCaller
 from services.enrolments import ChosenLanguage, Decline, DocumentNeed, EnrolmentView
 from services.fields import validated
@@ -47,8 +47,7 @@ from services.problems import (
     WrongAccess,
     WrongBirthDate,
 )
-from settings import Environment
-from web.callers import EMPLOYEE_COOKIE, Employee
+from web.callers import EMPLOYEE_COOKIE, Employee, open_session
 from web.parts import Parts, parts
 
 router = APIRouter(route_class=EmployeeRoute, dependencies=[SameSite], include_in_schema=False)
@@ -354,14 +353,7 @@ async def _open(use: Parts, token: str | None = None, code: str | None = None) -
 
 
 def _with_session(answer: Response, session: str, language: Language, use: Parts) -> Response:
-    answer.set_cookie(
-        EMPLOYEE_COOKIE,
-        session,
-        max_age=WRITING_DAYS * 24 * 3600,  # the server ends it; what was being typed then is still taken in
-        httponly=True,
-        samesite="lax",
-        secure=use.config.environment is Environment.production,
-    )
+    open_session(answer, session, use.config)
     remember_language(answer, language, use)
     return answer
 

@@ -119,12 +119,14 @@ class AffiliationService:
                 asked = Medium(former["asked_medium"]) if former["asked_medium"] else None
                 new_id: UUID = await connection.fetchval(affiliations.NEW_ID)
                 await connection.fetchval(
-                    affiliations.RESTART,
+                    affiliations.AGAIN,
                     affiliation_id,
                     new_id,
-                    caller.id,
                     _POLICY.dump_python(self._policy, mode="json"),
                     first_medium(media, asked),
+                    "restarted",
+                    "employer",
+                    caller.id,
                 )
                 await self._claim(connection, caller, once, former["company_id"], new_id)
                 row = await affiliation_row(connection, new_id)

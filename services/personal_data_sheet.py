@@ -44,7 +44,7 @@ _SCANS = {"clean": "Vérifié", "not_scanned": "Non vérifié", "pending": "En a
 _ACCESSES = {
     "affiliation.declared": "Déclaration",
     "affiliation.restarted": "Reprise",
-    "affiliation.renewed": "Nouvelle affiliation après une dispense",
+    "affiliation.waiver_ended": "Nouvelle affiliation après une dispense",
     "link.opened": "Ouverture du formulaire",
     "form.submitted": "Réception du formulaire",
     "data.viewed": "Consultation du dossier",

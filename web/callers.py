@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Response
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
+from services.access import WRITING_DAYS
 from services.api_keys import find_key
 from services.callers import Caller, EmployeeCaller, Scope
 from services.problems import NotAuthenticated
+from settings import Environment, Settings
 from web.parts import Parts, parts
 
 EMPLOYEE_COOKIE = "employee"
@@ -44,6 +46,18 @@ async def employee_caller(
     Raises NotAuthenticated.
     """
     return await parts.access.caller(session)
+
+
+def open_session(answer: Response, session: str, config: Settings) -> None:
+    """Give a browser its session. The server ends it after some hours; what was being typed then is still taken in."""
+    answer.set_cookie(
+        EMPLOYEE_COOKIE,
+        session,
+        max_age=WRITING_DAYS * 24 * 3600,
+        httponly=True,
+        samesite="lax",
+        secure=config.environment is Environment.production,
+    )
 
 
 KeyCaller = Annotated[Caller, Depends(key_caller)]

@@ -32,13 +32,17 @@ WEB = [
     for module, names in {
         "affiliations": (
             *("DECLARE", "OPEN_OF_PERSON", "GET", "LIST_NEWEST", "LIST_OLDEST", "COUNT", "EVENTS", "LOCK"),
-            *("ADD_CONTACT", "PERSON", "RESTART_SOURCE", "RESTART", "OPEN_LIKE", "NEW_ID"),
+            *("ADD_CONTACT", "PERSON", "RESTART_SOURCE", "AGAIN", "OPEN_LIKE", "NEW_ID"),
+            *("STATE", "EMPLOYERS_CONTACT"),
         ),
-        "audit": ("ADD",),
+        "access": ("BIRTH_DATE_PAUSE", "COUNT_WRONG_BIRTH_DATE", "RIGHT_BIRTH_DATE"),
+        "audit": ("ADD", "ADD_ON_AFFILIATION"),
+        "documents": ("ADD", "OF_AFFILIATION", "QUOTA", "REMOVE", "SET_PIECES"),
         "dispatches": ("OF_AFFILIATION",),
         "enrolments": (
             *("GET", "SAVE_FIRST", "SAVE", "TOLD", "TELL_NEXT", "SUBMIT", "ADD_COVERAGE"),
-            *("ADD_DEPENDANT", "COVERAGE"),
+            *("ADD_DEPENDANT", "COVERAGE", "ADD_WAIVER", "WAIVER", "ADD_SIGNATURE", "SIGNATURE", "CORRECT_IDENTITY"),
+            *("CORRECT_NIR", "CORRECT_SCHEME", "CHOOSE_LANGUAGE", "ADD_OWN_CONTACT", "COMPLETION"),
         ),
         "idempotency": ("CLAIM", "GET"),
         "register": ("ESTABLISHMENT_BY_SIRET", "COMPANIES", "ESTABLISHMENTS"),

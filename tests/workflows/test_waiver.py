@@ -63,7 +63,7 @@ async def test_a_year_later_the_person_is_asked_again_once_and_told_why(world: W
         {"former": str(life.id)},
     )
     audited = await world.run("SELECT event FROM audit_log WHERE affiliation_id = $1", again.id)
-    assert [line["event"] for line in audited] == ["affiliation.renewed"]
+    assert [line["event"] for line in audited] == ["affiliation.waiver_ended"]
 
 
 async def test_the_waiver_s_workflow_is_found_like_its_affiliation_and_names_nobody(world: World) -> None:
