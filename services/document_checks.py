@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -20,6 +20,7 @@ from services import drafts
 from services.callers import Caller, Scope
 from services.documents import DocumentView, Intake, Upload, views
 from services.enrolment_form import shown
+from services.enrolments import pieces_deadline
 from services.fields import Form
 from services.pieces import PiecesTeller
 from services.problems import NotFound, NotYetScanned, StorageAway
@@ -78,6 +79,7 @@ class Review(BaseModel):
     answers: dict[str, str]
     nir_in_conflict: bool
     missing: list[str]
+    pieces_deadline: date | None
     checking: bool
     items: list[DocumentView]
 
@@ -212,6 +214,7 @@ class DocumentCheckService:
             answers={path: shown(opened.form, path, value) for path, value in opened.draft.values.items()},
             nir_in_conflict=await connection.fetchval(documents.NIR_IN_CONFLICT, affiliation_id),
             missing=list(row["missing"]),
+            pieces_deadline=await pieces_deadline(connection, affiliation_id) if row["missing"] else None,
             checking=row["checking"],
             items=await views(connection, self._cipher, affiliation_id, row),
         )

@@ -168,6 +168,7 @@ async def test_a_piece_asked_for_again_comes_after_a_reminder(
         shown = (await employee.get(CURRENT)).json()
         assert (shown["missing"], shown["checking"]) == (["social_security_certificate"], False)
         assert shown["pieces_deadline"] is not None
+        assert (await staff.get(of(life, "documents"))).json()["pieces_deadline"] == shown["pieces_deadline"]
         await life.advance(timedelta(days=9))
         assert (await life.sent())[-2:] == [("missing_pieces", "email")] * 2
         refused = await upload(employee, "rib", "rib.pdf", rib_pdf(IBAN, "X"))
