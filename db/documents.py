@@ -80,11 +80,6 @@ SELECT EXISTS (SELECT FROM audit_log WHERE affiliation_id = $1 AND event = 'data
                AND details ->> 'what' = 'nir_in_conflict')
 """
 
-LAST_REFUSALS = """
-SELECT DISTINCT ON (piece) piece, verdict_reason FROM document
-WHERE affiliation_id = $1 AND verdict = 'refused' ORDER BY piece, verdict_at DESC
-"""
-
 # --- rows and objects held against each other, every night
 
 OBJECT_KEYS = "SELECT object_key FROM document WHERE object_key = ANY ($1)"

@@ -114,19 +114,6 @@ VERDICTS = _words(
     }
 )
 
-PIECES = _words(
-    {
-        "rib": "RIB (relevé d'identité bancaire)",
-        "social_security_certificate": "attestation de droits Sécurité sociale",
-        "partner_social_security_certificate": "attestation de droits Sécurité sociale de votre conjoint",
-        "child_social_security_certificate": "attestation de droits Sécurité sociale de votre enfant",
-        "school_certificate": "certificat de scolarité de votre enfant",
-        "partnership_proof": "justificatif de mariage, de PACS ou de vie commune",
-        "waiver_proof": "justificatif de dispense",
-        "signature": "bulletin daté et signé",
-    }
-)
-
 FAILURES: Mapping[str, Failure] = MappingProxyType(
     {
         code: Failure(french(what), french(correct))
@@ -262,11 +249,6 @@ def channel_label(code: str) -> str:
 def verdict_label(code: str) -> str:
     """What staff found out about a message in doubt."""
     return VERDICTS[code]
-
-
-def piece_label(code: str) -> str:
-    """« RIB (relevé d'identité bancaire) »…, without an article, to stand in a list."""
-    return PIECES[code]
 
 
 def failure(code: str) -> Failure:

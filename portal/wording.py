@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from domain.media import Language
 from messages import words
+from messages.catalogue import catalogue
+from messages.pieces import piece_label
 from messages.typography import french
 from services.views import EventView
 
@@ -36,7 +39,7 @@ def _details(event: EventView) -> list[str]:
         case "started":
             return [f"Arrivé par {_BY[details['medium']]}"]
         case "finalised":
-            missing = [words.piece_label(piece) for piece in details.get("missing", "").split()]
+            missing = [piece_label(catalogue(Language.fr), piece) for piece in details.get("missing", "").split()]
             return [
                 words.channel_label(details["channel"]),
                 *([f"Il manque : {', '.join(missing)}"] if missing else []),
@@ -50,7 +53,9 @@ def _details(event: EventView) -> list[str]:
         case "doubt_resolved":
             return [words.verdict_label(details["verdict"])]
         case "declared" if "former" in details:
-            return ["Reprise d’une affiliation abandonnée"]
+            return [
+                "Après la fin d’une dispense" if event.actor == "system" else "Reprise d’une affiliation abandonnée"
+            ]
         case _:
             return []
 

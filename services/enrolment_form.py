@@ -48,7 +48,6 @@ from services.fields import (
 from services.problems import FieldError, InvalidFields
 
 MOST_ANSWERS = 400
-MOST_DEPENDANTS = 20
 
 Path = Annotated[str, Field(min_length=1, max_length=60, examples=["nir"])]
 Typed = Annotated[str | None, Field(max_length=200, examples=["275067599000197"])]

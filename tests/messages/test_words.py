@@ -23,7 +23,6 @@ FAILING |= {DeliveryKind.rejected, DeliveryKind.returned}
         (words.medium_label, media.Medium),
         (words.message_kind_label, media.MessageKind),
         (words.message_state_label, ("prepared", "handed_over", "delivered", "rejected", "unknown")),
-        (words.piece_label, ("rib", "social_security_certificate")),
         (words.failure, FAILING | set(RefusalReason) | {"wrong_person"}),
         (words.closure_reason_label, affiliation.Closure),
         (words.decline_reason_label, affiliation.DeclineReason),
@@ -45,7 +44,7 @@ def test_the_guides_own_words() -> None:
 
 
 def test_words_are_typographically_french() -> None:
-    catalogues = [words.STATUSES, words.MEDIA, words.MESSAGE_STATES, words.MESSAGE_KINDS, words.PIECES]
+    catalogues = [words.STATUSES, words.MEDIA, words.MESSAGE_STATES, words.MESSAGE_KINDS]
     catalogues += [words.CLOSURE_REASONS, words.DECLINE_REASONS, words.PAUSE_REASONS, words.ATTENTIONS]
     said = [text for catalogue in catalogues for text in catalogue.values()]
     said += [text for failure in words.FAILURES.values() for text in (failure.what, failure.correct)]

@@ -45,8 +45,8 @@ AT = datetime(2026, 5, 12, 7, 0, tzinfo=UTC)
         (EventKind.finalised, {"channel": "online", "missing": ""}, ["En ligne"]),
         (
             EventKind.finalised,
-            {"channel": "paper", "missing": "rib"},
-            ["Sur papier", "Il manque\xa0: RIB (relevé d'identité bancaire)"],
+            {"channel": "paper", "missing": "rib school_certificate:k2"},
+            ["Sur papier", "Il manque\xa0: RIB (relevé d’identité bancaire), Certificat de scolarité de votre enfant"],
         ),
         (EventKind.declined, {"reason": "not_me", "medium": "email"}, ["«\xa0Ce n'est pas moi\xa0»"]),
         (EventKind.abandoned, {}, ["Sans réponse de la personne dans le délai"]),
@@ -61,7 +61,7 @@ AT = datetime(2026, 5, 12, 7, 0, tzinfo=UTC)
     ],
 )
 def test_what_is_known_of_an_event(kind: EventKind, details: dict[str, str], said: list[str]) -> None:
-    assert event_details(EventView(number=1, kind=kind, at=AT, actor=ActorKind.system, details=details)) == said
+    assert event_details(EventView(number=1, kind=kind, at=AT, actor=ActorKind.employer, details=details)) == said
 
 
 def test_how_far_a_clock_is_ahead() -> None:
@@ -77,3 +77,8 @@ def test_titles_and_failures() -> None:
     assert message_title("sms", None) == "Message"
     assert failure_sentence("bounced").startswith("L'adresse e-mail")
     assert failure_sentence("5.1.1") == "Code du prestataire\xa0: 5.1.1"
+
+
+def test_a_life_that_begins_again_after_a_waiver_says_so() -> None:
+    event = EventView(number=0, kind=EventKind.declared, at=AT, actor=ActorKind.system, details={"former": "x"})
+    assert event_details(event) == ["Après la fin d’une dispense"]
