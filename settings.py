@@ -64,7 +64,8 @@ class Settings(BaseSettings):
     worker_max_concurrent_workflow_tasks: int = 20
     worker_graceful_shutdown_seconds: float = 30.0
     worker_metrics_host: str = "127.0.0.1"
-    worker_metrics_port: int = Field(default=9464, description="0: no metrics")
+    worker_metrics_port: int = Field(default=9464, description="ours; 0: no metrics")
+    worker_sdk_metrics_port: int = Field(default=9465, description="the Temporal SDK's; 0: none")
     worker_deployment_name: str = Field(default="", description="empty: no worker versioning")
     worker_build_id: str = ""
 

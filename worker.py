@@ -172,9 +172,9 @@ async def main(config: Settings) -> None:
         loop.add_signal_handler(signum, stop.set)
     metrics = None
     if config.worker_metrics_port:
-        # Temporal's own metrics one port up: two registries, two endpoints.
         start_http_server(config.worker_metrics_port, addr=config.worker_metrics_host)
-        metrics = PrometheusConfig(bind_address=f"{config.worker_metrics_host}:{config.worker_metrics_port + 1}")
+    if config.worker_sdk_metrics_port:  # another registry, another endpoint
+        metrics = PrometheusConfig(bind_address=f"{config.worker_metrics_host}:{config.worker_sdk_metrics_port}")
     runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
     client = await _connected(config, runtime, stop)
     if client is None:

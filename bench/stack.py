@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import os
 import secrets
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,7 +21,7 @@ from db.migrate import migrate
 from domain.synthetic import synthetic_siren, synthetic_siret
 from local.application import Application
 from local.database import APPLICATION, DATABASE, OWNER, grant_roles, prepare
-from local.ports import free_port
+from local.ports import free_port, free_ports
 from local.postgres import PostgresServer
 from local.temporal import HOST, TemporalServer
 from services.api_keys import key_hash
@@ -73,10 +71,9 @@ class Stack:
 
     def worker(self, **settings: str) -> Process:
         """The worker process (not started); `settings` are its environment variables."""
-        port = two_ports()
-        return self._application(
-            "worker", ("-m", "worker"), port, "/metrics", WORKER_METRICS_PORT=str(port), **settings
-        )
+        port, sdk_port = free_ports(2)
+        ports = {"WORKER_METRICS_PORT": str(port), "WORKER_SDK_METRICS_PORT": str(sdk_port)}
+        return self._application("worker", ("-m", "worker"), port, "/metrics", **ports, **settings)
 
     def process(self, module: str, port: int, path: str) -> Process:
         """A process of this folder, which listens on API_PORT (not started)."""
@@ -101,16 +98,6 @@ class Stack:
             path=path,
             stop_seconds=10,
         )
-
-
-def two_ports() -> int:
-    """A port that was free a moment ago, and the next one too: the worker's metrics and Temporal's own."""
-    while True:
-        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError, OverflowError):
-            first.bind((HOST, 0))
-            port: int = first.getsockname()[1]
-            second.bind((HOST, port + 1))
-            return port
 
 
 @asynccontextmanager

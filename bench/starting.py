@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.report import Figure
-from bench.stack import two_ports
 from local.ports import free_port
 from settings import ROOT
 
@@ -26,7 +25,8 @@ async def measure() -> list[Figure]:
             **os.environ,
             "LOCAL_DIR": str(Path(name) / "local"),
             "API_PORT": str(free_port()),
-            "WORKER_METRICS_PORT": str(two_ports()),
+            "WORKER_METRICS_PORT": str(free_port()),
+            "WORKER_SDK_METRICS_PORT": str(free_port()),
             "LOCAL_TEMPORAL_PORT": str(free_port()),
             "LOCAL_TEMPORAL_UI_PORT": str(free_port()),
         }

@@ -27,6 +27,8 @@ from settings import ROOT, Settings
 WAIT_SECONDS = 20.0  # for any one thing that is told
 START_SECONDS = 90.0
 
+_FALL = " ended ("  # as the supervisor tells it
+
 
 class DemoFailed(LocalError):
     """Something did not happen as told."""
@@ -68,6 +70,11 @@ async def running_system(settings: Settings, page: Page) -> AsyncIterator[str]:
             page.aside(f"Prêt en {seconds_in_words(time.monotonic() - began)}.")
             yield base
             page.aside("J’arrête le système. Pour le garder ouvert et regarder ce dossier : make run")
+        except (DemoFailed, httpx2.HTTPError):
+            for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+                if _FALL in line:  # a part that fell is the likely reason, and its log is gone with the next line
+                    page.aside(line)
+            raise
         finally:
             await system.stop()
 

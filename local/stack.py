@@ -288,6 +288,8 @@ def _ports(settings: Settings) -> list[Port]:
     ports = [Port(settings.api_host, settings.api_port, "API_PORT", "portal and API")]
     if settings.worker_metrics_port:
         ports.append(Port(HOST, settings.worker_metrics_port, "WORKER_METRICS_PORT", "worker metrics"))
+    if settings.worker_sdk_metrics_port:
+        ports.append(Port(HOST, settings.worker_sdk_metrics_port, "WORKER_SDK_METRICS_PORT", "Temporal SDK metrics"))
     if not settings.temporal_address:
         ports.append(Port(HOST, settings.local_temporal_port, "LOCAL_TEMPORAL_PORT", "Temporal"))
         ports.append(Port(HOST, settings.local_temporal_ui_port, "LOCAL_TEMPORAL_UI_PORT", "Temporal UI"))

@@ -120,7 +120,7 @@ def _environment(config: Settings) -> Mapping[str, str]:
         for name, value in config.model_dump().items()
     }
     # no sticky queue: what a killed worker leaves is taken over at once
-    return {**values, "WORKER_METRICS_PORT": "0", "WORKER_MAX_CACHED_WORKFLOWS": "0"}
+    return {**values, "WORKER_METRICS_PORT": "0", "WORKER_SDK_METRICS_PORT": "0", "WORKER_MAX_CACHED_WORKFLOWS": "0"}
 
 
 async def until(wanted: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:

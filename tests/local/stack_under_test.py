@@ -21,13 +21,14 @@ class StackUnderTest:
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
-        self.api_port, self.metrics_port, self.temporal_port, self.ui_port = free_ports(4)
+        self.api_port, self.metrics_port, sdk_metrics_port, self.temporal_port, self.ui_port = free_ports(5)
         self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "LOCAL_DIR": str(directory),
             "API_PORT": str(self.api_port),
             "WORKER_METRICS_PORT": str(self.metrics_port),
+            "WORKER_SDK_METRICS_PORT": str(sdk_metrics_port),
             "LOCAL_TEMPORAL_PORT": str(self.temporal_port),
             "LOCAL_TEMPORAL_UI_PORT": str(self.ui_port),
             **environment,

@@ -151,7 +151,7 @@ async def test_a_database_that_is_away_is_a_message(outside: StackUnderTest) -> 
     assert "Traceback" not in said
 
 
-PORTS = ["api_port", "worker_metrics_port", "local_temporal_port", "local_temporal_ui_port"]
+PORTS = ["api_port", "worker_metrics_port", "worker_sdk_metrics_port", "local_temporal_port", "local_temporal_ui_port"]
 
 
 @pytest.mark.parametrize("variable", PORTS)

@@ -23,7 +23,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.contracts import SEARCH_ATTRIBUTES
 from domain.affiliation import Status
-from local.ports import free_port, http_status
+from local.ports import free_ports, http_status
 from local.temporal import executable
 from services.affiliations import AffiliationService
 from services.declarations import PreAffiliation
@@ -166,7 +166,7 @@ async def _process(
     world: World, queue: str, mail: SendGridStandin, log: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """`python -m worker`, ready; ended afterwards whatever happens."""
-    config, port = world.config, free_port()
+    config, (port, sdk_port) = world.config, free_ports(2)
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": config.database_url,
@@ -176,6 +176,7 @@ async def _process(
         "BLIND_INDEX_KEY": config.blind_index_key.get_secret_value(),
         "LINK_KEY": config.link_key.get_secret_value(),
         "WORKER_METRICS_PORT": str(port),
+        "WORKER_SDK_METRICS_PORT": str(sdk_port),
         **{name.upper(): str(value) for name, value in mail.settings.items()},
     }
     with log.open("wb") as output:
@@ -187,7 +188,7 @@ async def _process(
         # the sweep of this session would act upon what other tests leave
         await world.client.get_schedule_handle(SWEEP_ID).delete()
         assert await http_status("127.0.0.1", port, "/metrics") == 200
-        assert await http_status("127.0.0.1", port + 1, "/metrics") == 200
+        assert await http_status("127.0.0.1", sdk_port, "/metrics") == 200
         yield process
     finally:
         if process.returncode is None:
