@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 
-.PHONY: run reset demo test check openapi bench faults lock browser format clean
+.PHONY: run reset demo test check openapi bench faults stateful lock browser format clean
 
 run: $(VENV)/.ok        ## start everything; Ctrl-C stops it
 	@$(PY) -m local run
@@ -18,7 +18,7 @@ openapi: $(VENV)/.ok    ## print the API's OpenAPI document
 	@$(PY) -m api.openapi
 
 test: $(VENV)/.ok check ## lint, types, import contracts, tests
-	@$(PY) -m pytest -q -n 2 --dist loadfile
+	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ok
 	@$(VENV)/bin/ruff check .

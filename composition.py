@@ -13,7 +13,10 @@ from gateways.encryption import FieldCipher
 from gateways.files.antivirus import Scanner, scanner_at
 from gateways.files.storage import FileVault, open_store
 from gateways.local_boxes import LocalBoxes, LocalMail, LocalPost, LocalSms
+from gateways.passwords import peppers
 from gateways.providers import mail_gateway, post_gateway, sms_gateway
+from gateways.pwned import PwnedPasswords
+from services.hashing import Hashing
 from settings import MailProvider, Settings, SmsProvider
 from workflows.converter import DATA_CONVERTER
 
@@ -38,6 +41,16 @@ def cipher(config: Settings) -> FieldCipher:
         config.blind_index_key.get_secret_value(),
         config.link_key.get_secret_value(),
     )
+
+
+def passwords(config: Settings) -> Hashing:
+    """How passwords are kept; one per process, as it bounds how many are computed at once. Raises BadKeys."""
+    return Hashing(*peppers(config.password_pepper.get_secret_value()))
+
+
+def pwned_passwords(config: Settings) -> PwnedPasswords:
+    """The list of stolen passwords; none where no address is set."""
+    return PwnedPasswords(config.pwned_passwords_url, config.provider_timeout_seconds)
 
 
 def vault(config: Settings) -> FileVault:

@@ -38,6 +38,14 @@ class SmsProvider(StrEnum):
     ovh = "ovh"
 
 
+class ActivationProof(StrEnum):
+    """What opens a company's space besides the administrator's proved address (security.md A-01)."""
+
+    email = "email"  # nothing more
+    register_contact = "register_contact"  # the contact of the register agrees; without one: by letter
+    letter = "letter"  # a code posted to the registered office
+
+
 class Settings(BaseSettings):
     """The settings; read once per process by `settings()`."""
 
@@ -73,6 +81,9 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = 8000
     public_base_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: int = Field(
+        default=0, ge=0, description="how many proxies of ours append to X-Forwarded-For; 0: it is ignored"
+    )
 
     # --- embedded default
     local_dir: Path = ROOT / ".local"
@@ -83,6 +94,15 @@ class Settings(BaseSettings):
     field_keys: SecretStr = SecretStr("")
     blind_index_key: SecretStr = SecretStr("")
     link_key: SecretStr = SecretStr("")
+    password_pepper: SecretStr = Field(
+        default=SecretStr(""), description="two during a rotation, today's first, separated by a comma"
+    )
+
+    # --- access
+    activation_proof: ActivationProof = ActivationProof.email
+    pwned_passwords_url: str = Field(
+        default="", description="https://api.pwnedpasswords.com or a copy; empty: passwords are checked here only"
+    )
 
     # --- e-mail
     mail_provider: MailProvider = MailProvider.local
@@ -132,6 +152,7 @@ class Settings(BaseSettings):
             "field_keys",
             "blind_index_key",
             "link_key",
+            "password_pepper",
             "documents_url",
             "clamd_address",
         ]

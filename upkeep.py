@@ -4,6 +4,10 @@ rotate-keys              re-encrypt everything with the first key of FIELD_KEYS
 list-erasures            the list of erasures, a line of JSON each: keep it where the backups are not
 reapply-erasures [FILE]  after a restore: erase again what the list says, from the file and from the database
 purge                    the night's purge, now
+invite-staff EMAIL FIRST LAST
+                         the first account of staff, which invites the others; again, while it is not used
+verify-audit-log [--head NUMBER:HASH]
+                         whether the audit log is what it was, up to a head that was published
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from activities.audit import Head, Verifier
 from activities.contracts import Purge
 from activities.erasure import Eraser, Held
 from activities.nightly import Nightly
@@ -27,10 +32,16 @@ from composition import cipher, connect, vault
 from db import erasure
 from db.erasure import Asked
 from db.pool import Pool, create_pool, system
+from domain.rights import StaffRole
 from observability import set_up_logging
+from services.fields import validated
 from services.key_rotation import KeyRotation
+from services.notices import Outbox
+from services.problems import InvalidFields, RefusedByRules
+from services.staff_accounts import NewStaffAccount, invite_first
 from settings import Settings, settings
 from workflows.histories import Histories
+from workflows.notices_client import Notices
 
 PAGE = 500
 
@@ -82,6 +93,40 @@ async def purge(config: Settings) -> int:
     return 1 if purged.failed else 0
 
 
+async def invite_staff(config: Settings, email: str, first_name: str, last_name: str) -> int:
+    """The link goes to the address; 1 when there is an account already, or a word is wrong."""
+    given = {"email": email, "first_name": first_name, "last_name": last_name, "roles": [StaffRole.super]}
+    async with _pool(config) as pool:
+        client = await connect(config, lazy=True)  # away: the sweep sends it later
+        timeout = timedelta(seconds=config.temporal_rpc_timeout_seconds)
+        outbox = Outbox(pool, Notices(client, config.temporal_task_queue, timeout))
+        try:
+            account = await invite_first(outbox, cipher(config), validated(NewStaffAccount, given))
+        except InvalidFields as invalid:
+            sys.stderr.writelines(f"{error.field}: {error.message}\n" for error in invalid.errors)
+            return 1
+        except RefusedByRules as refused:
+            sys.stderr.write(f"{refused.detail}\n")
+            return 1
+        await outbox.started()
+    _say(account=str(account))
+    return 0
+
+
+async def verify_audit_log(config: Settings, known: Head | None) -> int:
+    """A line for each finding; 1 when there is one."""
+    found = 0
+    async with _pool(config) as pool:
+        verifier = Verifier(pool)
+        async for finding in verifier.findings(known):
+            found += 1
+            sys.stdout.write(f"{finding}\n")
+    if found:
+        return 1
+    sys.stdout.write(f"{verifier.head.number} entries, head {verifier.head}\n")
+    return 0
+
+
 async def _listed(pool: Pool) -> AsyncIterator[dict[str, Any]]:
     after = UUID(int=0)
     while True:
@@ -103,6 +148,13 @@ async def _listed(pool: Pool) -> AsyncIterator[dict[str, Any]]:
 
 def _lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def _head(text: str) -> Head | None:
+    try:
+        return Head.parse(text)
+    except ValueError:
+        return None
 
 
 def _newest_last(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -140,6 +192,12 @@ def main(arguments: list[str]) -> int:
             command = partial(reapply_erasures, lines=lines)
         case ["purge"]:
             command = purge
+        case ["invite-staff", email, first_name, last_name]:
+            command = partial(invite_staff, email=email, first_name=first_name, last_name=last_name)
+        case ["verify-audit-log"]:
+            command = partial(verify_audit_log, known=None)
+        case ["verify-audit-log", "--head", head] if known := _head(head):
+            command = partial(verify_audit_log, known=known)
         case _:
             sys.stderr.write(__doc__ or "")
             return 2

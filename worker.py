@@ -29,12 +29,15 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 
+from activities.company_recovery import RecoveryDesk
 from activities.contracts import NIGHTLY_AT, SEARCH_ATTRIBUTES, SWEEP_EVERY
 from activities.erasure import Eraser
 from activities.hand_over import MessageDesk, Providers
 from activities.nightly import Nightly
+from activities.notices import NoticeDesk
 from activities.record import Recorder
 from activities.renewal import Renewer
+from activities.rights import Rights
 from activities.scanning import Rescanner
 from activities.sweep import Sweeper
 from activities.writing import Writer
@@ -44,8 +47,12 @@ from observability import set_up_logging
 from settings import Settings, settings
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations
+from workflows.company_recoveries import CompanyRecoveries
+from workflows.company_recovery import CompanyRecoveryWorkflow
 from workflows.histories import Histories
 from workflows.nightly import NightlyWorkflow
+from workflows.notice import NoticeWorkflow
+from workflows.notices_client import Notices
 from workflows.runners import LettingGo, SharingRunner
 from workflows.sweep import SweepWorkflow
 from workflows.waiver import WaiverWorkflow
@@ -69,10 +76,14 @@ def build_worker(
 
     `chosen` replaces the gateways, `runner` the workflows' surroundings.
     """
-    engine = Affiliations(client, config.temporal_task_queue, timedelta(seconds=config.temporal_rpc_timeout_seconds))
-    desk = MessageDesk(pool, chosen or providers(pool, config), Writer(cipher(config), config.public_base_url))
-    files = vault(config)
     rpc_timeout = timedelta(seconds=config.temporal_rpc_timeout_seconds)
+    engine = Affiliations(client, config.temporal_task_queue, rpc_timeout)
+    gateways = chosen or providers(pool, config)
+    desk = MessageDesk(pool, gateways, Writer(cipher(config), config.public_base_url))
+    notices = Notices(client, config.temporal_task_queue, rpc_timeout)
+    recoveries = CompanyRecoveries(client, config.temporal_task_queue, rpc_timeout)
+    recovery = RecoveryDesk(pool, cipher(config), notices)
+    files = vault(config)
     eraser = Eraser(pool, files, Histories(client, rpc_timeout))
     nightly = Nightly(pool, files, eraser)
     deployment = None
@@ -86,14 +97,34 @@ def build_worker(
     return Worker(
         client,
         task_queue=config.temporal_task_queue,
-        workflows=[AffiliationWorkflow, WaiverWorkflow, SweepWorkflow, NightlyWorkflow],
+        workflows=[
+            AffiliationWorkflow,
+            WaiverWorkflow,
+            SweepWorkflow,
+            NightlyWorkflow,
+            NoticeWorkflow,
+            CompanyRecoveryWorkflow,
+        ],
         activities=[
             desk.hand_over,
             Recorder(pool).record,
             Renewer(pool, engine).renew,
-            Sweeper(pool, engine, scanning=Rescanner(pool, files, scanner(config)), eraser=eraser).sweep,
+            NoticeDesk(pool, gateways, cipher(config), config.public_base_url).send,
+            Sweeper(
+                pool,
+                engine,
+                scanning=Rescanner(pool, files, scanner(config)),
+                eraser=eraser,
+                notices=notices,
+                recoveries=recoveries,
+            ).sweep,
+            recovery.open,
+            recovery.enter_code,
+            recovery.grant,
+            recovery.end,
             nightly.purge,
             nightly.reconcile_files,
+            Rights(pool).lapse,
         ],
         workflow_runner=runner or SharingRunner(),
         interceptors=[LettingGo()],

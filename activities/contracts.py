@@ -26,6 +26,7 @@ from domain.affiliation import (
     Status,
     Verdict,
 )
+from domain.company_recovery import RecoveryState
 from domain.media import Medium
 from domain.plan import Step
 from domain.policy import Policy
@@ -377,12 +378,17 @@ class Swept:
     pieces_told: int = 0
     erasures_finished: int = 0
     rescanned: int = 0
+    notices_started: int = 0
+    recoveries_started: int = 0
+    phones_taken: int = 0
+    sealed: int = 0
 
 
 # --- every night
 
 PURGE = "purge"
 RECONCILE_FILES = "reconcile_files"
+LAPSE_RIGHTS = "lapse_rights"
 NIGHTLY_AT = time(4, 30)  # Europe/Paris: no clock is changed then
 NIGHTLY_TIMEOUT = timedelta(hours=1)  # one attempt of one activity; what is left then is the next attempt's
 NIGHTLY_HEARTBEAT = timedelta(seconds=90)  # the longest step: a listing of the store, a person with their files
@@ -421,8 +427,140 @@ class Reconciled:
 
 
 @dataclass(frozen=True, slots=True)
+class Lapse:
+    """Carry out the reviews of rights and the mandates that are due at this moment."""
+
+    at: datetime
+
+
+@dataclass(slots=True)
+class Lapsed:
+    """What one night did with rights: asked about, suspended, kept; notices of mandates' ends, mandates ended.
+
+    `failed`: companies and mandates that the log names; the next night tries them again.
+    """
+
+    asked: int = 0
+    suspended: int = 0
+    kept: int = 0
+    mandates_ending: int = 0
+    mandates_ended: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Night:
     """What one night did; None: that part failed, whatever was done of it stays done."""
 
     purged: Purged | None
     reconciled: Reconciled | None
+    lapsed: Lapsed | None = None
+
+
+# --- notices to users and companies
+
+NOTICE = "Notice"  # the workflow's name
+SEND_NOTICE = "send_notice"
+# Each attempt looks whether it is too late: the database says when that is.
+NOTICE_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=5)
+)
+
+
+def notice_workflow_id(notice_id: str) -> str:
+    """The id of the workflow that sends one notice."""
+    return f"notice-{notice_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartNotice:
+    """Send one notice, not before a moment (UTC)."""
+
+    notice_id: str
+    not_before: datetime | None = None
+
+
+class NoticeOutcome(StrEnum):
+    """What became of it, as its row says."""
+
+    handed_over = "handed_over"
+    refused = "refused"
+    unknown = "unknown"  # nobody can say whether it left, or nothing took it in time
+    superseded = "superseded"  # there was nothing to say any more: nothing was sent
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSent:
+    """`reason`: a code where it was not handed over."""
+
+    outcome: NoticeOutcome
+    reason: str | None = None
+
+
+# --- recoveries of companies
+
+COMPANY_RECOVERY = "CompanyRecovery"  # the workflow's name
+OPEN_RECOVERY = "open_company_recovery"
+ENTER_RECOVERY_CODE = "enter_company_recovery_code"
+GRANT_RECOVERY = "grant_company_recovery"
+END_RECOVERY = "end_company_recovery"
+RECOVERY_TIMEOUT = timedelta(seconds=20)
+RECOVERY_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=5)
+)
+
+
+def company_recovery_workflow_id(recovery_id: str) -> str:
+    """The id of the workflow of one recovery."""
+    return f"company-recovery-{recovery_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartCompanyRecovery:
+    recovery_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryOpened:
+    """Everybody who may object is being told. `letter_id`: the letter's notice; None: it was stopped before."""
+
+    letter_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeEntered:
+    """The code of this letter is right; the activity uses it."""
+
+    notice_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnterRecoveryCode:
+    """`grant_at`: when it is granted unless somebody objects (UTC)."""
+
+    recovery_id: str
+    notice_id: str
+    at: datetime
+    grant_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCodeTaken:
+    """`grant_at`: as stored; None: the code was used before, or the recovery is over."""
+
+    grant_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndRecovery:
+    """`why`: expired or undeliverable."""
+
+    recovery_id: str
+    why: RecoveryState
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryEnded:
+    """As the database has it: whoever objects writes it there first."""
+
+    state: RecoveryState

@@ -16,13 +16,16 @@ import asyncpg
 from prometheus_client import Counter, Gauge
 from temporalio import activity
 
+from activities import audit
 from activities.contracts import PURGE, RECONCILE_FILES, Purge, Purged, Reconciled
 from activities.erasure import Eraser
-from db import documents, erasure
+from db import access_retention, documents, erasure, notices
 from db.erasure import Asked
 from db.pool import Pool, system
-from domain.retention import Rule, beginning_of, due_before, rule
+from domain.retention import Rule, beginning_of, due_before, due_on, rule
+from domain.working_time import paris_date
 from gateways.files.storage import FileVault, StoredObject
+from messages.notices import NoticeKind
 
 log = logging.getLogger(__name__)
 
@@ -31,23 +34,41 @@ MOST_BATCHES = 1000  # of one rule in one night
 ORPHAN_AGE = timedelta(hours=24)  # younger files may still get their row
 ROW_AGE = timedelta(hours=1)  # a younger row's file may have been written behind the listing
 KEYS_AT_ONCE = 500
+NOTICE_OF_ENDING = timedelta(days=30)
 
 PURGED = Counter("hcr_purged_total", "What the retention table's rules deleted", ["rule"])
-NOT_ERASED = Gauge("hcr_purge_failures", "Affiliations that the last purge could not erase; the log names them")
+NOT_ERASED = Gauge(
+    "hcr_purge_failures", "Affiliations and accounts that the last purge could not erase; the log names them"
+)
 ORPHANS = Counter("hcr_orphan_files_total", "Files without a row that were deleted")
 MISSING = Gauge("hcr_missing_files", "Rows of documents whose file is not in the store; the log names them")
 STORED_BYTES = Gauge("hcr_stored_bytes", "Bytes of the files in the store, encrypted")
 
 _MOMENTS = {
-    "drafts": erasure.DRAFTS,
-    "tokens": erasure.TOKENS,
-    "sessions": erasure.SESSIONS,
-    "birth_date_tries": erasure.BIRTH_DATE_TRIES,
-    "messages_local": erasure.MESSAGES_LOCAL,
-    "idempotency_keys": erasure.IDEMPOTENCY_KEYS,
-    "delivery_events": erasure.DELIVERY_EVENTS,
-    "api_keys": erasure.API_KEYS,
-    "erasures": erasure.ERASURES,
+    "drafts": (erasure.DRAFTS,),
+    "tokens": (erasure.TOKENS,),
+    "sessions": (erasure.SESSIONS,),
+    "birth_date_tries": (erasure.BIRTH_DATE_TRIES,),
+    "messages_local": (erasure.MESSAGES_LOCAL,),
+    "idempotency_keys": (erasure.IDEMPOTENCY_KEYS,),
+    "delivery_events": (erasure.DELIVERY_EVENTS,),
+    "api_keys": (erasure.API_KEYS,),
+    "erasures": (erasure.ERASURES,),
+    "codes": (access_retention.CHALLENGES,),
+    "portal_sessions": (access_retention.PORTAL_SESSIONS,),
+    "devices": (access_retention.DEVICES, access_retention.ADDRESSES),
+    "access_links": (
+        access_retention.INVITATIONS,
+        access_retention.ACTIVATIONS,
+        access_retention.RECOVERIES,
+        access_retention.PASSWORD_RESETS,
+        access_retention.EMAIL_CHANGES,
+        access_retention.PHONE_LOSSES,
+    ),
+    "notices": (access_retention.NOTICES,),
+    "rate_limits": (access_retention.RATE_LIMITS,),
+    "audit_origins": (access_retention.AUDIT_ORIGINS,),
+    "company_contacts": (access_retention.COMPANY_CONTACTS,),
 }
 _FILES = {
     "drafts": erasure.DOCUMENTS_OF_DRAFTS,
@@ -85,12 +106,16 @@ class Nightly:
         count = _Count({})
         for name, statement in _FILES.items():
             await self._in_batches(count, name, partial(self._files, statement, rule(name), order.at))
-        for name, statement in _MOMENTS.items():
-            await self._in_batches(count, name, partial(self._rows, statement, rule(name), order.at))
+        for name, statements in _MOMENTS.items():
+            for statement in statements:
+                await self._in_batches(count, name, partial(self._rows, statement, rule(name), order.at))
         await self._in_batches(count, "security_log", partial(self._security_log, rule("security_log"), order.at))
         for name, (statement, in_days) in _LIVES.items():
             await self._lives(count, statement, rule(name), order.at, in_days)
+        await self._tell_users(rule("users"), order.at)
+        await self._users(count, rule("users"), order.at)
         NOT_ERASED.set(count.failed)
+        await audit.verify(self._pool, partial(_beat, "audit log"))
         return Purged(count.by_rule, count.failed)
 
     async def _in_batches(self, count: _Count, name: str, batch: Callable[[], Awaitable[int]]) -> None:
@@ -131,6 +156,45 @@ class Nightly:
                 if await self._erase(row, rule):
                     count.add(rule.name, 1)
                 else:
+                    failed.add(row["id"])
+            if not rows:
+                break
+        count.by_rule.setdefault(rule.name, 0)
+        count.failed += len(failed)
+
+    async def _tell_users(self, rule: Rule, at: datetime) -> None:
+        """Whose account ends in thirty days, and is theirs again as soon as they sign in."""
+        soon = beginning_of(due_before(rule, at + NOTICE_OF_ENDING))
+        earliest = paris_date(at) + NOTICE_OF_ENDING
+        for _ in range(MOST_BATCHES):
+            async with system(self._pool) as connection:
+                rows = await connection.fetch(access_retention.ENDING, soon, BATCH)
+                for row in rows:
+                    on = max(due_on(rule, paris_date(row["last_used_at"])), earliest)
+                    key = f"{NoticeKind.account_ending}/{row['id']}/{on}"
+                    kind, details = NoticeKind.account_ending.value, {"on": on.isoformat()}
+                    await connection.execute(
+                        notices.ADD, key, kind, "email", row["id"], None, None, None, details, None, None
+                    )
+            _beat("users told", len(rows))
+            if len(rows) < BATCH:
+                return
+
+    async def _users(self, count: _Count, rule: Rule, at: datetime) -> None:
+        """Each in a transaction of its own, as `_lives`."""
+        before, today = beginning_of(due_before(rule, at)), paris_date(at)
+        failed: set[UUID] = set()
+        for _ in range(MOST_BATCHES):
+            async with system(self._pool) as connection:
+                rows = await access_retention.unused(connection, before, BATCH, today)
+            rows = [row for row in rows if row["id"] not in failed]
+            for row in rows:
+                try:
+                    async with system(self._pool) as connection:
+                        gone = await access_retention.forget_user(connection, row["id"], before, today)
+                    count.add(rule.name, int(gone))
+                except asyncpg.PostgresError as why:
+                    log.error("an account could not be deleted: %s", type(why).__name__, extra={"id": str(row["id"])})
                     failed.add(row["id"])
             if not rows:
                 break

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities import projection
+from activities.audit import Sealer
 from activities.contracts import (
     SWEEP,
     SYSTEM_ACTOR,
@@ -26,14 +27,17 @@ from activities.contracts import (
     Swept,
 )
 from activities.erasure import Eraser
+from activities.phone_losses import PhoneLosses
 from activities.scanning import Rescanner
-from db import affiliations, dispatches, enrolments
+from db import access_retention, affiliations, company_recoveries, dispatches, enrolments, notices
 from db.pool import Pool, system
 from domain.affiliation import Channel, Refusal
 from domain.media import Medium, reachable_media
 from domain.policy import Policy
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.company_recoveries import CompanyRecoveries
+from workflows.notices_client import Notices
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +62,18 @@ class Sweeper:
         grace: timedelta = timedelta(seconds=GRACE_SECONDS),
         scanning: Rescanner | None = None,
         eraser: Eraser | None = None,
+        notices: Notices | None = None,
+        recoveries: CompanyRecoveries | None = None,
     ) -> None:
         self._pool = pool
         self._engine = engine
         self._grace = grace.total_seconds()
         self._scanning = scanning
         self._eraser = eraser
+        self._notices = notices
+        self._recoveries = recoveries
+        self._phone_losses = PhoneLosses(pool)
+        self._sealer = Sealer(pool)
 
     @activity.defn(name=SWEEP)
     async def sweep(self) -> Swept:
@@ -71,13 +81,24 @@ class Sweeper:
         return Swept(
             rescanned=await self._scanning.rescan(RESCANS) if self._scanning else 0,
             started=await self._start(),
+            notices_started=await self._start_notices(self._notices) if self._notices else 0,
+            recoveries_started=await self._start_recoveries(self._recoveries) if self._recoveries else 0,
             submissions_told=await self._tell_submissions(),
             drafts_told=await self._tell_drafts(),
             pieces_told=await self._tell_pieces(),
             deliveries_told=await self._tell_deliveries(),
             erasures_finished=await self._eraser.finish_waiting(self._grace, BATCH) if self._eraser else 0,
+            phones_taken=await self._phone_losses.apply_due(BATCH),
             stuck=await self._check(),
+            sealed=await self._watch(),
         )
+
+    async def _watch(self) -> int:
+        """Codes that are over, the alerts, and the audit log's chain."""
+        async with system(self._pool) as connection:
+            await connection.execute(access_retention.CODES_OF_A_DAY, BATCH)
+        await self._sealer.watch()
+        return await self._sealer.seal()
 
     async def _start(self) -> int:
         async with system(self._pool) as connection:
@@ -92,6 +113,35 @@ class Sweeper:
             await self._engine.start(start, row["siret"], row["siren"])
             STARTED.inc()
         return len(rows)
+
+    async def _start_notices(self, engine: Notices) -> int:
+        """Those that it is time for; one that has to wait is started when it may leave."""
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(notices.NOT_STARTED, self._grace, notices.GIVE_UP_DAYS, BATCH)
+        started = 0
+        for row in rows:
+            try:
+                await engine.start(row["id"], row["not_before"])
+            except EngineAway:
+                break
+            started += 1
+        return started
+
+    async def _start_recoveries(self, engine: CompanyRecoveries) -> int:
+        """Those whose request a crash, or Temporal away, kept from being started; what no workflow will end is over."""
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(company_recoveries.NOT_STARTED, self._grace, BATCH)
+            forsaken = await connection.fetch(company_recoveries.FORSAKEN, company_recoveries.FORSAKEN_DAYS)
+        for row in forsaken:
+            log.error("a company's recovery had no workflow any more", extra={"recovery": str(row["id"])})
+        started = 0
+        for row in rows:
+            try:
+                await engine.start(row["id"])
+            except EngineAway:
+                break
+            started += 1
+        return started
 
     async def _tell_submissions(self) -> int:
         async with system(self._pool) as connection:

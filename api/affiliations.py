@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from pydantic import BeforeValidator, Field
 
 from api.problems import describes
@@ -18,7 +18,6 @@ from services.idempotency import once
 from services.problems import (
     AlreadyOpen,
     EngineUnavailable,
-    FieldError,
     InvalidFields,
     KeyReused,
     NotAllowed,
@@ -27,7 +26,7 @@ from services.problems import (
     RefusedByRules,
 )
 from services.views import AffiliationDetail, AffiliationPage, AffiliationSummary, EventView
-from web.callers import KeyCaller
+from web.callers import AnyCaller
 from web.parts import Parts, parts
 
 router = APIRouter(prefix="/affiliations", tags=["affiliations"])
@@ -63,29 +62,18 @@ class FollowUp(Form):
     cursor: Annotated[str | None, Field(max_length=200)] = None
 
 
-async def once_each(request: Request) -> None:
-    """Raises InvalidFields when a single-valued parameter is there twice: nobody could say which one counts."""
-    given = [name for name, _ in request.query_params.multi_items() if name != "status"]
-    doubles = sorted({name for name in given if given.count(name) > 1 and name in FollowUp.model_fields})
-    if doubles:
-        words = "Ce paramètre est indiqué plusieurs fois. Indiquez-le une seule fois."
-        raise InvalidFields([FieldError(name, "duplicate", words) for name in doubles])
-
-
 @router.post(
     "",
     status_code=201,
     responses=describes(NotAuthenticated, NotAllowed, AlreadyOpen, KeyReused, InvalidFields),
 )
-async def declare(request: PreAffiliation, caller: KeyCaller, use: Use, key: Key = None) -> AffiliationSummary:
+async def declare(request: PreAffiliation, caller: AnyCaller, use: Use, key: Key = None) -> AffiliationSummary:
     """Pre-affiliate one person. « En préparation » until something has really left."""
     return await use.affiliations.declare(caller, request, once(use.cipher, key, "declare", request=request))
 
 
 @router.get("", responses=describes(NotAuthenticated, NotAllowed, InvalidFields))
-async def follow_up(
-    caller: KeyCaller, use: Use, asked: Annotated[FollowUp, Query()], _: Annotated[None, Depends(once_each)]
-) -> AffiliationPage:
+async def follow_up(caller: AnyCaller, use: Use, asked: Annotated[FollowUp, Query()]) -> AffiliationPage:
     """« Suivi des affiliations »."""
     filters = Filters(
         siren=asked.siren,
@@ -102,13 +90,13 @@ async def follow_up(
 
 
 @router.get("/{affiliation_id}", responses=_READING)
-async def detail(affiliation_id: UUID, caller: KeyCaller, use: Use) -> AffiliationDetail:
+async def detail(affiliation_id: UUID, caller: AnyCaller, use: Use) -> AffiliationDetail:
     """One affiliation: what happened, what comes next and when."""
     return await use.affiliations.follow_up.detail(caller, affiliation_id)
 
 
 @router.get("/{affiliation_id}/events", responses=_READING)
-async def events(affiliation_id: UUID, caller: KeyCaller, use: Use) -> list[EventView]:
+async def events(affiliation_id: UUID, caller: AnyCaller, use: Use) -> list[EventView]:
     """The timeline, oldest first."""
     return await use.affiliations.follow_up.events(caller, affiliation_id)
 
@@ -118,7 +106,7 @@ async def events(affiliation_id: UUID, caller: KeyCaller, use: Use) -> list[Even
     response_class=Response,
     responses={**_READING, 200: {"content": {"application/pdf": {}}, "description": "The pre-filled paper form"}},
 )
-async def form(affiliation_id: UUID, caller: KeyCaller, use: Use) -> Response:
+async def form(affiliation_id: UUID, caller: AnyCaller, use: Use) -> Response:
     """The pre-filled paper form (BIA)."""
     pdf = await use.affiliations.follow_up.form_pdf(caller, affiliation_id)
     return Response(
@@ -129,14 +117,14 @@ async def form(affiliation_id: UUID, caller: KeyCaller, use: Use) -> Response:
 
 
 @router.post("/{affiliation_id}/reminders", responses=_ASKING)
-async def remind(affiliation_id: UUID, caller: KeyCaller, use: Use, key: Key = None) -> AffiliationDetail:
+async def remind(affiliation_id: UUID, caller: AnyCaller, use: Use, key: Key = None) -> AffiliationDetail:
     """« Relancer »: at most once in 24 hours per address; the refusal says from when."""
     return await use.affiliations.remind(caller, affiliation_id, once(use.cipher, key, "remind", affiliation_id))
 
 
 @router.patch("/{affiliation_id}/contact", responses=_ASKING)
 async def correct_contact(
-    affiliation_id: UUID, request: CorrectedContact, caller: KeyCaller, use: Use, key: Key = None
+    affiliation_id: UUID, request: CorrectedContact, caller: AnyCaller, use: Use, key: Key = None
 ) -> AffiliationDetail:
     """Correct e-mail, phone or address; the invitation leaves anew, links sent to the old address die."""
     asked = once(use.cipher, key, "correct_contact", affiliation_id, request)
@@ -145,7 +133,7 @@ async def correct_contact(
 
 @router.post("/{affiliation_id}/withdrawal", responses=_ASKING)
 async def withdraw(
-    affiliation_id: UUID, request: Withdrawal, caller: KeyCaller, use: Use, key: Key = None
+    affiliation_id: UUID, request: Withdrawal, caller: AnyCaller, use: Use, key: Key = None
 ) -> AffiliationDetail:
     """The employer withdraws the declaration."""
     asked = once(use.cipher, key, "withdraw", affiliation_id, request)
@@ -154,7 +142,7 @@ async def withdraw(
 
 @router.post("/{affiliation_id}/pause", responses=_ASKING)
 async def pause(
-    affiliation_id: UUID, request: Pause, caller: KeyCaller, use: Use, key: Key = None
+    affiliation_id: UUID, request: Pause, caller: AnyCaller, use: Use, key: Key = None
 ) -> AffiliationDetail:
     """No automatic message until resumed; the abandonment still comes, and says when."""
     asked = once(use.cipher, key, "pause", affiliation_id, request)
@@ -162,7 +150,7 @@ async def pause(
 
 
 @router.post("/{affiliation_id}/resumption", responses=_ASKING)
-async def resume(affiliation_id: UUID, caller: KeyCaller, use: Use, key: Key = None) -> AffiliationDetail:
+async def resume(affiliation_id: UUID, caller: AnyCaller, use: Use, key: Key = None) -> AffiliationDetail:
     """Automatic messages again, their clock starting now."""
     return await use.affiliations.resume(caller, affiliation_id, once(use.cipher, key, "resume", affiliation_id))
 
@@ -172,6 +160,6 @@ async def resume(affiliation_id: UUID, caller: KeyCaller, use: Use, key: Key = N
     status_code=201,
     responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, AlreadyOpen, KeyReused, InvalidFields),
 )
-async def restart(affiliation_id: UUID, caller: KeyCaller, use: Use, key: Key = None) -> AffiliationSummary:
+async def restart(affiliation_id: UUID, caller: AnyCaller, use: Use, key: Key = None) -> AffiliationSummary:
     """« Reprendre »: a new initial run, pre-filled from the abandoned one and linked to it."""
     return await use.affiliations.restart(caller, affiliation_id, once(use.cipher, key, "restart", affiliation_id))

@@ -6,16 +6,38 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from temporalio.client import Client
 
-from api import affiliations, enrolments, operations, personal_data, problems, register, staff, webhooks
+from api import (
+    activations,
+    affiliations,
+    api_keys,
+    audit,
+    company_recoveries,
+    enrolments,
+    mandates,
+    operations,
+    personal_data,
+    problems,
+    profile,
+    register,
+    sessions,
+    staff,
+    staff_accounts,
+    users,
+    webhooks,
+)
 from api.limits import BodyLimits
 from api.problems import describe_problems
-from api.security import SecurityHeaders
+from api.security import FrontDoor, SecurityHeaders
 from portal import routes as portal
+from portal.space import overloaded_page
 from settings import Environment, Settings
 from web.parts import open_parts
+from web.requests import once_each, shallow
+from web.sign_in_gate import SignInGate
+from web.visitors import Visitors
 
 BASE = "/api/v1"
 
@@ -39,15 +61,22 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat whatever Host was sent
         lifespan=lifespan,
+        dependencies=[Depends(once_each), Depends(shallow)],
     )
     door = APIRouter(prefix=BASE)
-    for module in (affiliations, enrolments, personal_data, register, staff, webhooks):
+    for module in (
+        *(activations, sessions, profile, users, mandates, company_recoveries, api_keys),
+        *(affiliations, enrolments, personal_data, register, staff, staff_accounts, audit, webhooks),
+    ):
         door.include_router(module.router)
     app.include_router(door)
     app.include_router(operations.router)
     portal.include(app, development)
     app.add_middleware(BodyLimits)
     problems.install(app)
+    app.add_middleware(FrontDoor, config=config)
+    app.add_middleware(SignInGate, door=problems.problem_response, page=overloaded_page)
+    app.add_middleware(Visitors, config=config)
     app.add_middleware(SecurityHeaders, https=config.environment is Environment.production)
     _describe_problems(app)
     return app

@@ -30,11 +30,14 @@ from services.problems import (
     WrongAccess,
     WrongBirthDate,
 )
+from services.sessions import csrf_token
 from web.callers import Employee, open_session
+from web.csrf import EmployeesOwn, NotFromElsewhere
 from web.parts import Parts, parts
 from web.uploads import File
 
-router = APIRouter(prefix="/enrolments", tags=["enrolments"])
+router = APIRouter(prefix="/enrolments", tags=["enrolments"], dependencies=[NotFromElsewhere])
+mine = APIRouter(dependencies=[EmployeesOwn])  # in the session that an access opened
 
 Use = Annotated[Parts, Depends(parts)]
 
@@ -57,12 +60,18 @@ UPLOAD_BODY: dict[str, Any] = {
 }
 
 
+class OpenedSession(Opened):
+    """`csrf_token`: every change made in the session carries it as X-CSRF-Token."""
+
+    csrf_token: str
+
+
 @router.post("/access", responses=describes(WrongAccess, InvalidFields))
-async def open_access(request: Access, use: Use, response: Response) -> Opened:
+async def open_access(request: Access, use: Use, response: Response) -> OpenedSession:
     """A link's token or a letter's code opens an employee session (cookie). One answer for unknown, wrong and dead."""
     session, opened = await use.access.open(request)
     open_session(response, session, use.config)
-    return opened
+    return OpenedSession(**opened.model_dump(), csrf_token=csrf_token(session))
 
 
 @router.post("/link-recovery", status_code=202, responses=describes(InvalidFields))
@@ -78,13 +87,13 @@ async def form() -> Form:
     return current_form()
 
 
-@router.get("/current", responses=describes(NotAuthenticated))
+@mine.get("/current", responses=describes(NotAuthenticated))
 async def current(employee: Employee, use: Use) -> EnrolmentView:
     """The draft, or the receipt once it is submitted; `locked` until the birth date is told."""
     return await use.enrolments.current(employee)
 
 
-@router.patch(
+@mine.patch(
     "/current", responses=describes(NotAuthenticated, StaleDraft, AlreadySubmitted, RefusedByRules, InvalidFields)
 )
 async def save(request: SaveDraft, employee: Employee, use: Use) -> Saved:
@@ -92,13 +101,13 @@ async def save(request: SaveDraft, employee: Employee, use: Use) -> Saved:
     return await use.enrolments.save(employee, request)
 
 
-@router.put("/current/language", status_code=204, responses=describes(NotAuthenticated, InvalidFields))
+@mine.put("/current/language", status_code=204, responses=describes(NotAuthenticated, InvalidFields))
 async def choose_language(request: ChosenLanguage, employee: Employee, use: Use) -> None:
     """The language of the pages, and of every message from now on."""
     await use.enrolments.choose_language(employee, request)
 
 
-@router.post(
+@mine.post(
     "/current/proof",
     status_code=204,
     responses=describes(NotAuthenticated, WrongBirthDate, TooManyTries, InvalidFields),
@@ -108,13 +117,13 @@ async def prove(request: Proof, employee: Employee, use: Use) -> None:
     await use.access.prove(employee, request)
 
 
-@router.get("/current/documents", responses=describes(NotAuthenticated, BirthDateNeeded))
+@mine.get("/current/documents", responses=describes(NotAuthenticated, BirthDateNeeded))
 async def list_documents(employee: Employee, use: Use) -> DocumentList:
     """The files that are here, with what was seen at once."""
     return await use.documents.list(employee)
 
 
-@router.post(
+@mine.post(
     "/current/documents",
     status_code=201,
     openapi_extra=UPLOAD_BODY,
@@ -134,7 +143,7 @@ async def add_document(employee: Employee, file: File, use: Use) -> DocumentView
     return await use.documents.add(employee, validated(Upload, file.fields), file.name, file.content)
 
 
-@router.delete(
+@mine.delete(
     "/current/documents/{document_id}",
     status_code=204,
     responses=describes(NotAuthenticated, BirthDateNeeded, NotFound, RefusedByRules, InvalidFields),
@@ -144,7 +153,7 @@ async def remove_document(document_id: UUID, employee: Employee, use: Use) -> No
     await use.documents.remove(employee, document_id)
 
 
-@router.post(
+@mine.post(
     "/current/submission",
     responses=describes(NotAuthenticated, BirthDateNeeded, StaleDraft, AlreadySubmitted, RefusedByRules, InvalidFields),
 )
@@ -153,7 +162,7 @@ async def submit(request: Submission, employee: Employee, use: Use) -> Enrolment
     return await use.enrolments.submit(employee, request)
 
 
-@router.get(
+@mine.get(
     "/current/receipt.pdf",
     response_class=Response,
     responses={
@@ -166,7 +175,7 @@ async def receipt(employee: Employee, use: Use) -> Response:
     return Response(await use.receipts.pdf(employee), media_type="application/pdf")
 
 
-@router.post(
+@mine.post(
     "/current/decline",
     status_code=204,
     responses=describes(NotAuthenticated, RefusedByRules, InvalidFields, EngineUnavailable),
@@ -174,3 +183,6 @@ async def receipt(employee: Employee, use: Use) -> Response:
 async def decline(request: Decline, employee: Employee, use: Use) -> None:
     """« Ce n'est pas moi », « J'ai quitté l'entreprise »."""
     await use.enrolments.decline(employee, request)
+
+
+router.include_router(mine)

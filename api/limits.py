@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from web.uploads import MAX_UPLOAD_BYTES
 
 MAX_BODY_BYTES = 1_000_000
+MAX_HEAD_BYTES = 16 * 1024  # address and headers
 _UPLOADS = re.compile(r"/documents(/[\w:]+)?/?$")
 
 

@@ -18,9 +18,10 @@ from services.problems import (
     NotAllowed,
     NotAuthenticated,
     NotFound,
+    StepUpNeeded,
     StorageAway,
 )
-from web.callers import Employee, KeyCaller
+from web.callers import Employee, StaffCaller
 from web.parts import Parts, parts
 
 router = APIRouter(tags=["personal data"])
@@ -37,9 +38,9 @@ def _file(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
 
 @router.get(
     "/staff/people/{employee_id}/personal-data.json",
-    responses=describes(NotAuthenticated, NotAllowed, NotFound, InvalidFields),
+    responses=describes(NotAuthenticated, NotAllowed, StepUpNeeded, NotFound, InvalidFields),
 )
-async def person_json(employee_id: UUID, caller: KeyCaller, use: Use) -> PersonalData:
+async def person_json(employee_id: UUID, caller: StaffCaller, use: Use) -> PersonalData:
     """Everything that is kept of a person; who asked is in the audit log."""
     return await use.personal_data.export(caller, employee_id)
 
@@ -49,10 +50,10 @@ async def person_json(employee_id: UUID, caller: KeyCaller, use: Use) -> Persona
     response_class=Response,
     responses={
         **_file(_PDF, "The same to be read, in French"),
-        **describes(NotAuthenticated, NotAllowed, NotFound, InvalidFields),
+        **describes(NotAuthenticated, NotAllowed, StepUpNeeded, NotFound, InvalidFields),
     },
 )
-async def person_pdf(employee_id: UUID, caller: KeyCaller, use: Use) -> Response:
+async def person_pdf(employee_id: UUID, caller: StaffCaller, use: Use) -> Response:
     """Everything that is kept of a person, to be read."""
     return _answer(await use.personal_data.export_pdf(caller, employee_id), _PDF, "pdf")
 
@@ -62,19 +63,19 @@ async def person_pdf(employee_id: UUID, caller: KeyCaller, use: Use) -> Response
     response_class=Response,
     responses={
         **_file(_ZIP, "Both, with the person's files"),
-        **describes(NotAuthenticated, NotAllowed, NotFound, InvalidFields, StorageAway),
+        **describes(NotAuthenticated, NotAllowed, StepUpNeeded, NotFound, InvalidFields, StorageAway),
     },
 )
-async def person_zip(employee_id: UUID, caller: KeyCaller, use: Use) -> Response:
+async def person_zip(employee_id: UUID, caller: StaffCaller, use: Use) -> Response:
     """Everything that is kept of a person, files included."""
     return _answer(await use.personal_data.export_zip(caller, employee_id), _ZIP, "zip")
 
 
 @router.post(
     "/staff/people/{employee_id}/erasure",
-    responses=describes(NotAuthenticated, NotAllowed, NotFound, ErasureHeld, InvalidFields),
+    responses=describes(NotAuthenticated, NotAllowed, StepUpNeeded, NotFound, ErasureHeld, InvalidFields),
 )
-async def erase(employee_id: UUID, request: ErasureRequest, caller: KeyCaller, use: Use) -> ErasureResult:
+async def erase(employee_id: UUID, request: ErasureRequest, caller: StaffCaller, use: Use) -> ErasureResult:
     """Erase a person, for good. Refused while an affiliation, a coverage or a waiver of theirs runs."""
     return await use.personal_data.erase(caller, employee_id, request)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,31 +16,45 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.limits import MAX_BODY_BYTES, limit_of
+from api.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, limit_of
 from services.fields import field_errors
 from services.problems import (
+    ActivationRefused,
     AlreadyOpen,
     AlreadySubmitted,
     BirthDateNeeded,
+    CodeNotSent,
+    CompanySwitched,
+    CsrfRefused,
     DocumentRefused,
     EngineUnavailable,
     ErasureHeld,
     FieldError,
     InvalidFields,
     KeyReused,
+    LinkRefused,
+    MassReading,
     NotAllowed,
     NotAuthenticated,
     NotFound,
     NotYetScanned,
+    OfficeCodeRefused,
+    Overloaded,
     Problem,
     RefusedByRules,
     StaleDraft,
+    StepUpNeeded,
     StorageAway,
+    TermsNotAccepted,
+    TooManyRequests,
     TooManyTries,
     UnreadableUpload,
     WrongAccess,
     WrongBirthDate,
+    WrongCode,
+    WrongCredentials,
 )
+from web.denials import tell_denial
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +104,20 @@ _DESCRIPTIONS: dict[type[Problem], str] = {
     NotYetScanned: "The antivirus has not answered yet",
     StorageAway: "The document store does not answer: try again",
     AlreadySubmitted: "The form has been received already",
+    StepUpNeeded: "A code of less than ten minutes is needed: POST /sessions/challenge/code",
+    TermsNotAccepted: "`version` of the conditions générales is to be accepted first",
+    CsrfRefused: "Not made by our own pages",
+    CompanySwitched: "The session works on another company since",
+    TooManyRequests: "An abuse limit; Retry-After says when",
+    MassReading: "Too many files read within the hour",
+    Overloaded: "Too many sign in at once; Retry-After says when",
     ErasureHeld: "A legal hold: `reason` says which, `until` its last day where there is one",
+    ActivationRefused: "One answer for whatever of the SIRET and the identifier does not go",
+    LinkRefused: "Unknown, used, stopped or too old: one answer",
+    OfficeCodeRefused: "Unknown, wrong, used or too old: one answer",
+    WrongCredentials: "Unknown, wrong, suspended, not yet activated or blocked",
+    WrongCode: "Wrong, expired, used or dead code, or too many of them",
+    CodeNotSent: "The SMS provider did not take it; nothing waits",
 }
 
 
@@ -106,19 +134,33 @@ def describes(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
 
 
 def describe_problems(document: dict[str, Any]) -> None:
-    """Put into the OpenAPI document the problem's schema, which routes refer to by name, and what every route that
-    reads a body can answer."""
+    """Put into the OpenAPI document the problem's schema, which routes refer to by name, and what every route can
+    answer."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(schema.pop("$defs", {}))
     schemas["ProblemDetails"] = schema
     for operations in document["paths"].values():
         for method, operation in operations.items():
-            if method in ("post", "put", "patch"):
-                operation["responses"]["413"] = {
-                    "description": f"More than {MAX_BODY_BYTES} bytes",
-                    "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
-                }
+            for status, words in _everywhere(method, operation["responses"]):
+                described = {"description": words, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+                operation["responses"].setdefault(str(status), described)
+
+
+def _everywhere(method: str, responses: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """What an operation can answer whatever it does: by its method, and where somebody must be known."""
+    changes = method in ("post", "put", "patch", "delete")
+    yield 400, "The Host is not this service's"
+    yield 422, "A parameter is there twice, or the JSON has too many levels"
+    yield 431, f"Address and headers of more than {MAX_HEAD_BYTES} bytes"
+    if method in ("post", "put", "patch"):
+        yield 413, f"More than {MAX_BODY_BYTES} bytes"
+    if changes:
+        yield 403, _DESCRIPTIONS[CsrfRefused]
+    if "401" in responses:
+        yield 403, _DESCRIPTIONS[TermsNotAccepted]
+    if "401" in responses and changes:
+        yield 409, _DESCRIPTIONS[CompanySwitched]
 
 
 _SCHEMA = {"$ref": "#/components/schemas/ProblemDetails"}
@@ -133,11 +175,17 @@ def install(app: FastAPI) -> None:
 
 
 async def _on_problem(request: Request, problem: Problem) -> JSONResponse:
+    await tell_denial(request, problem)
+    return problem_response(problem)
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """A problem as every door of machines answers it."""
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else None
     if problem.status == 401:
         headers = {"WWW-Authenticate": "Bearer"}
     errors = problem.errors if isinstance(problem, InvalidFields) else None
-    return _answer(
+    return problem_answer(
         problem.status, problem.code, problem.title, problem.detail, errors, problem.extensions, headers=headers
     )
 
@@ -169,7 +217,7 @@ async def _on_http(request: Request, error: HTTPException) -> JSONResponse:
             request, InvalidFields([FieldError("body", "json_invalid", "Le contenu n’est pas du JSON valable.")])
         )
     headers = dict(error.headers) if error.headers else None
-    return _answer(error.status_code, code, title, detail, headers=headers)
+    return problem_answer(error.status_code, code, title, detail, headers=headers)
 
 
 class LastResort:
@@ -220,10 +268,10 @@ def _crashed(error: Exception) -> JSONResponse:
         "Une erreur est survenue de notre côté. Rien n’est perdu de ce qui était enregistré. "
         f"Réessayez, puis contactez-nous avec la référence {reference}."
     )
-    return _answer(500, "internal_error", "Erreur interne", detail)
+    return problem_answer(500, "internal_error", "Erreur interne", detail)
 
 
-def _answer(
+def problem_answer(
     status: int,
     code: str,
     title: str,
@@ -232,6 +280,7 @@ def _answer(
     extensions: dict[str, object] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
+    """The problem as it is sent."""
     content: dict[str, Any] = {"type": TYPE_PREFIX + code, "title": title, "status": status, "detail": detail}
     if errors is not None:
         content["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in errors]

@@ -15,9 +15,21 @@ from api.problems import describes
 from db import register
 from db.pool import tenant
 from messages.forms import render_affiliation_form, render_pre_affiliation_form
+from services.activations import Reference
 from services.callers import Scope
-from services.problems import NotAllowed, NotAuthenticated
-from web.callers import KeyCaller
+from services.perimeter import Added
+from services.problems import (
+    ActivationRefused,
+    CompanySwitched,
+    CsrfRefused,
+    InvalidFields,
+    NotAllowed,
+    NotAuthenticated,
+    StepUpNeeded,
+    TermsNotAccepted,
+    TooManyRequests,
+)
+from web.callers import AnyCaller, UserCaller
 from web.parts import Parts, parts
 
 router = APIRouter(tags=["register"])
@@ -56,7 +68,7 @@ class Establishments(BaseModel):
 
 
 @router.get("/companies", responses=describes(NotAuthenticated, NotAllowed))
-async def companies(caller: KeyCaller, use: Use) -> Companies:
+async def companies(caller: AnyCaller, use: Use) -> Companies:
     """The caller's companies."""
     caller.need(Scope.read)
     async with tenant(use.web, caller.companies) as connection:
@@ -65,12 +77,31 @@ async def companies(caller: KeyCaller, use: Use) -> Companies:
 
 
 @router.get("/establishments", responses=describes(NotAuthenticated, NotAllowed))
-async def establishments(caller: KeyCaller, use: Use) -> Establishments:
+async def establishments(caller: AnyCaller, use: Use) -> Establishments:
     """The caller's establishments."""
     caller.need(Scope.read)
     async with tenant(use.web, caller.companies) as connection:
         rows = await connection.fetch(register.ESTABLISHMENTS)
     return Establishments(items=[EstablishmentView(**dict(row)) for row in rows])
+
+
+@router.post(
+    "/establishments",
+    responses=describes(
+        NotAuthenticated,
+        NotAllowed,
+        TermsNotAccepted,
+        CsrfRefused,
+        StepUpNeeded,
+        CompanySwitched,
+        ActivationRefused,
+        InvalidFields,
+        TooManyRequests,
+    ),
+)
+async def add_establishment(request: Reference, caller: UserCaller, use: Use) -> Added:
+    """« Ajouter un établissement au périmètre suivi ». A company that has an administrator is joined by invitation."""
+    return await use.perimeter.add(caller, request)
 
 
 _PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}}, "description": "PDF"}}

@@ -24,6 +24,7 @@ from services.problems import (
     EngineUnavailable,
     InvalidFields,
     KeyReused,
+    MassReading,
     NotAllowed,
     NotAuthenticated,
     NotFound,
@@ -34,7 +35,7 @@ from services.problems import (
 )
 from services.staff import Desk
 from services.views import AffiliationSummary
-from web.callers import KeyCaller, StaffCaller
+from web.callers import StaffCaller, StaffWriter
 from web.parts import Parts, parts
 from web.uploads import File
 
@@ -47,12 +48,12 @@ FILE_HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'", "Cache
 
 
 @router.get("/desk", responses=describes(NotAuthenticated, NotAllowed))
-async def desk(caller: KeyCaller, use: Use) -> Desk:
+async def desk(caller: StaffCaller, use: Use) -> Desk:
     """The affiliations that wait for staff."""
     return await use.staff.desk(caller)
 
 
-@router.get("/affiliations", responses=describes(NotAuthenticated, NotAllowed, InvalidFields))
+@router.get("/affiliations", responses=describes(NotAuthenticated, NotAllowed, MassReading, InvalidFields))
 async def by_reference(reference: Reference, caller: StaffCaller, use: Use) -> Desk:
     """The affiliation whose reference a paper carries, in words and as a QR code."""
     return await use.staff.by_reference(caller, reference)
@@ -63,7 +64,7 @@ async def by_reference(reference: Reference, caller: StaffCaller, use: Use) -> D
     status_code=201,
     responses=describes(NotAuthenticated, NotAllowed, NotFound, AlreadySubmitted, RefusedByRules, InvalidFields),
 )
-async def paper_return(affiliation_id: UUID, request: PaperReturn, caller: KeyCaller, use: Use) -> EnrolmentView:
+async def paper_return(affiliation_id: UUID, request: PaperReturn, caller: StaffCaller, use: Use) -> EnrolmentView:
     """Record a BIA that came back on paper; the employee is asked for what is missing."""
     return await use.enrolments.record_paper(caller, affiliation_id, request)
 
@@ -75,7 +76,7 @@ async def paper_return(affiliation_id: UUID, request: PaperReturn, caller: KeyCa
     ),
 )
 async def resolve_doubt(
-    affiliation_id: UUID, request: DoubtResolution, caller: KeyCaller, use: Use, key: Key = None
+    affiliation_id: UUID, request: DoubtResolution, caller: StaffCaller, use: Use, key: Key = None
 ) -> AffiliationSummary:
     """Say what became of the message in doubt: it left, or it is sent again."""
     return await use.staff.resolve_doubt(
@@ -84,16 +85,16 @@ async def resolve_doubt(
 
 
 @router.get("/document-checks", responses=describes(NotAuthenticated, NotAllowed))
-async def document_checks(caller: KeyCaller, use: Use) -> CheckQueue:
+async def document_checks(caller: StaffCaller, use: Use) -> CheckQueue:
     """The enrolments whose documents wait for a check, the oldest first."""
     return await use.document_checks.queue(caller)
 
 
 @router.get(
     "/affiliations/{affiliation_id}/documents",
-    responses=describes(NotAuthenticated, NotAllowed, NotFound, InvalidFields),
+    responses=describes(NotAuthenticated, NotAllowed, NotFound, MassReading, InvalidFields),
 )
-async def documents(affiliation_id: UUID, caller: KeyCaller, use: Use) -> Review:
+async def documents(affiliation_id: UUID, caller: StaffCaller, use: Use) -> Review:
     """The documents of one enrolment, with what was seen at once and what is still missing."""
     return await use.document_checks.review(caller, affiliation_id)
 
@@ -113,7 +114,7 @@ async def documents(affiliation_id: UUID, caller: KeyCaller, use: Use) -> Review
         StorageAway,
     ),
 )
-async def add_document(affiliation_id: UUID, caller: StaffCaller, file: File, use: Use) -> Review:
+async def add_document(affiliation_id: UUID, caller: StaffWriter, file: File, use: Use) -> Review:
     """A document that came by post, scanned: accepted as it is taken in."""
     upload = validated(Upload, file.fields)
     return await use.document_checks.add(caller, affiliation_id, upload, file.name, file.content)
@@ -124,10 +125,10 @@ async def add_document(affiliation_id: UUID, caller: StaffCaller, file: File, us
     response_class=Response,
     responses={
         200: {"content": {"application/pdf": {}, "image/jpeg": {}}, "description": "The file as it is kept"},
-        **describes(NotAuthenticated, NotAllowed, NotFound, NotYetScanned, InvalidFields, StorageAway),
+        **describes(NotAuthenticated, NotAllowed, NotFound, MassReading, NotYetScanned, InvalidFields, StorageAway),
     },
 )
-async def file(document_id: UUID, caller: KeyCaller, use: Use) -> Response:
+async def file(document_id: UUID, caller: StaffCaller, use: Use) -> Response:
     """The file itself; who read it is in the audit log."""
     name, media_type, content = await use.document_checks.file(caller, document_id)
     return Response(
@@ -140,7 +141,7 @@ async def file(document_id: UUID, caller: KeyCaller, use: Use) -> Response:
     responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, InvalidFields),
 )
 async def accept_piece(
-    affiliation_id: UUID, piece: PieceInPath, request: Accept, caller: KeyCaller, use: Use
+    affiliation_id: UUID, piece: PieceInPath, request: Accept, caller: StaffCaller, use: Use
 ) -> Review:
     """Accept what came of a piece, or settle one that is missing."""
     return await use.document_checks.accept(caller, affiliation_id, piece, request)
@@ -151,7 +152,7 @@ async def accept_piece(
     responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, InvalidFields),
 )
 async def ask_for_piece(
-    affiliation_id: UUID, piece: PieceInPath, request: AskAgain, caller: KeyCaller, use: Use
+    affiliation_id: UUID, piece: PieceInPath, request: AskAgain, caller: StaffCaller, use: Use
 ) -> Review:
     """Ask for a piece again, with the reason: the employee is written to, and has until the deadline."""
     return await use.document_checks.ask_again(caller, affiliation_id, piece, request)
@@ -162,6 +163,6 @@ async def ask_for_piece(
     status_code=204,
     responses=describes(NotAuthenticated, NotAllowed, NotFound, RefusedByRules, InvalidFields, EngineUnavailable),
 )
-async def end_waiver(affiliation_id: UUID, request: WaiverEnd, caller: KeyCaller, use: Use) -> None:
+async def end_waiver(affiliation_id: UUID, request: WaiverEnd, caller: StaffCaller, use: Use) -> None:
     """A waiver ends before its time: a new affiliation asks the person again at once."""
     await use.staff.end_waiver(caller, affiliation_id, request)

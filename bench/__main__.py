@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from bench import arriving, declaring, documents, drafting, life, lists, memory, starting, uploading
+from bench import arriving, declaring, documents, drafting, life, lists, login, memory, starting, uploading
 from bench.report import Figure, show, write
 from bench.stack import Stack, open_stack
 
@@ -24,6 +24,7 @@ def measurements(rows: int) -> dict[str, tuple[str, Measure]]:
         "declaring": ("Declaring people, beside the bare floor", declaring.measure),
         "drafting": ("One answer of the form kept, beside a bare UPDATE", drafting.measure),
         "uploading": ("A phone's photo of 12 megapixels, beside reading and writing it", uploading.measure),
+        "login": ("Signing in, knowing who asks, and a flood of wrong passwords", login.measure),
         "memory": ("The worker's cache of open affiliations", memory.measure),
         "documents": ("Letters, forms and receipts as PDF, beside a bare page", lambda stack: documents.measure()),
         "starting": ("make run", lambda stack: starting.measure()),

@@ -32,7 +32,7 @@ async def measure(stack: Stack, *, rounds: int = 8, saves: int = 100) -> list[Fi
                 version = await employee.save()
                 told = time.perf_counter() - began
                 floor = await _times(bare, "/draft", {}, saves, 0)
-                draft = await _times(ours, PATH, {"Cookie": employee.cookie}, saves, version)
+                draft = await _times(ours, PATH, employee.headers, saves, version)
             if number:  # the first round warms
                 first.append(told)
                 kept += draft

@@ -26,6 +26,8 @@ JOIN affiliation a ON a.id = d.affiliation_id
 WHERE a.id = $1::uuid AND a.status = 'sent'
 """
 
+TOKEN = "X-CSRF-Token"
+
 
 @dataclass(frozen=True)
 class Employee:
@@ -36,9 +38,10 @@ class Employee:
     http: httpx2.AsyncClient
 
     @property
-    def cookie(self) -> str:
-        """The value of a Cookie header that is theirs."""
-        return f"{EMPLOYEE_COOKIE}={self.http.cookies[EMPLOYEE_COOKIE]}"
+    def headers(self) -> dict[str, str]:
+        """What their browser sends with every change."""
+        cookie = f"{EMPLOYEE_COOKIE}={self.http.cookies[EMPLOYEE_COOKIE]}"
+        return {"Cookie": cookie, TOKEN: self.http.headers[TOKEN]}
 
     async def save(self) -> int:
         """The whole form, in one call; the draft's version."""
@@ -62,7 +65,8 @@ async def invited(stack: Stack, connection: asyncpg.Connection, bodies: Iterator
     affiliation_id = posted.ids[0]
     token = await _token(connection, affiliation_id)
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{stack.api_port}", timeout=WAIT_SECONDS) as http:
-        (await http.post("/api/v1/enrolments/access", json={"token": token})).raise_for_status()
+        opened = (await http.post("/api/v1/enrolments/access", json={"token": token})).raise_for_status()
+        http.headers[TOKEN] = opened.json()["csrf_token"]
         yield Employee(affiliation_id, answers_to(json.loads(body)), http)
 
 

@@ -16,7 +16,7 @@ import asyncpg
 from temporalio.client import Client
 
 from composition import connect
-from db import register
+from db import api_keys, register
 from db.migrate import migrate
 from domain.synthetic import synthetic_siren, synthetic_siret
 from local.application import Application
@@ -53,13 +53,14 @@ class Stack:
         self.staff_key = f"hcr_{secrets.token_urlsafe(32)}"
         self.siret = synthetic_siret(synthetic_siren(COMPANY))
         self.company_id: UUID
-        keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(3)]
+        keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(4)]
         self.environment = {
             "DATABASE_URL": postgres.url(APPLICATION, DATABASE),
             "TEMPORAL_ADDRESS": temporal.address,
             "FIELD_KEYS": f"1:{keys[0]}",
             "BLIND_INDEX_KEY": keys[1],
             "LINK_KEY": keys[2],
+            "PASSWORD_PEPPER": keys[3],
             "LOCAL_DIR": str(directory),
             "LOG_LEVEL": "WARNING",
         }
@@ -139,8 +140,8 @@ async def _register(stack: Stack) -> None:
         )
         for key, scopes, companies in (
             (stack.key, [Scope.read, Scope.write], [stack.company_id]),
-            (stack.staff_key, [Scope.staff], []),
+            (stack.staff_key, [Scope.staff, Scope.staff_write, Scope.staff_export], []),
         ):
-            await connection.execute(register.ADD_API_KEY, "bench", key_hash(key), scopes, companies)
+            await connection.execute(api_keys.ADD_KNOWN, "bench", key_hash(key), scopes, companies)
     finally:
         await connection.close()

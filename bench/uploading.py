@@ -52,7 +52,7 @@ async def measure(stack: Stack, *, times: int = 12) -> list[Figure]:
 
 
 async def _upload(wire: Wire, employee: Employee, photo: bytes) -> float:
-    headers = {"Cookie": employee.cookie, "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    headers = {**employee.headers, "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
     began = time.perf_counter()
     status, content = await wire.send("POST", f"{PATH}/documents", headers, _multipart(photo))
     seconds = time.perf_counter() - began

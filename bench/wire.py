@@ -18,7 +18,7 @@ class Wire:
 
     async def send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         """The status and the content of the answer."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
         head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items())])
         self._writer.write(head.encode() + b"\r\n\r\n" + body)
         await self._writer.drain()

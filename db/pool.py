@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -25,6 +27,25 @@ else:
 
 QUERY_SECONDS = 5
 CONNECT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the request that is being answered comes from; the audit log writes it beside its entries."""
+
+    network: str
+    browser: str
+    request_id: str
+
+
+origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
+_NOWHERE = Origin("", "", "")
+
+_SET_ORIGIN = """
+SELECT set_config('app.network', $1, true), set_config('app.browser', $2, true), set_config('app.request', $3, true)
+"""
+_SET_COMPANIES = f"{_SET_ORIGIN.rstrip()}, set_config('app.companies', $4, true)"
+_SET_AFFILIATION = f"{_SET_ORIGIN.rstrip()}, set_config('app.affiliation', $4, true)"
 
 
 async def create_pool(url: str, role: Literal["hcr_web", "hcr_system"], size: int = 10) -> Pool:
@@ -61,7 +82,7 @@ async def tenant(pool: Pool, companies: Iterable[UUID], timeout: float = 5.0) ->
     """A transaction that sees these companies and nothing else."""
     async with pool.acquire(timeout=timeout) as connection, connection.transaction():
         listed = ",".join(str(company) for company in companies)
-        await connection.execute("SELECT set_config('app.companies', $1, true)", listed)
+        await connection.execute(_SET_COMPANIES, *_here(), listed)
         yield connection
 
 
@@ -69,7 +90,7 @@ async def tenant(pool: Pool, companies: Iterable[UUID], timeout: float = 5.0) ->
 async def employee_side(pool: Pool, affiliation_id: UUID, timeout: float = 5.0) -> AsyncIterator[Connection]:
     """A transaction that sees one affiliation and nothing else."""
     async with pool.acquire(timeout=timeout) as connection, connection.transaction():
-        await connection.execute("SELECT set_config('app.affiliation', $1, true)", str(affiliation_id))
+        await connection.execute(_SET_AFFILIATION, *_here(), str(affiliation_id))
         yield connection
 
 
@@ -77,7 +98,14 @@ async def employee_side(pool: Pool, affiliation_id: UUID, timeout: float = 5.0) 
 async def system(pool: Pool, timeout: float = 5.0) -> AsyncIterator[Connection]:
     """A transaction of the system role."""
     async with pool.acquire(timeout=timeout) as connection, connection.transaction():
+        if origin.get() is not None:
+            await connection.execute(_SET_ORIGIN, *_here())
         yield connection
+
+
+def _here() -> tuple[str, str, str]:
+    here = origin.get() or _NOWHERE
+    return here.network, here.browser, here.request_id
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Companies, establishments and the API keys that act for them."""
+"""Companies and their establishments."""
 
 from __future__ import annotations
 
@@ -20,11 +20,6 @@ SELECT s.id, s.siret, s.name, s.postcode, s.city, s.closed_on, c.siren
 FROM establishment s JOIN company c ON c.id = s.company_id ORDER BY s.name, s.id
 """
 
-API_KEY = """
-SELECT id, scopes, company_ids FROM api_key
-WHERE secret_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-"""
-
 ADD_COMPANY = """
 INSERT INTO company (siren, name, insurer, insurer_reference, emits_dsn) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (siren) DO UPDATE SET name = excluded.name RETURNING id
@@ -33,9 +28,4 @@ ON CONFLICT (siren) DO UPDATE SET name = excluded.name RETURNING id
 ADD_ESTABLISHMENT = """
 INSERT INTO establishment (company_id, siret, name, postcode, city) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (siret) DO UPDATE SET name = excluded.name RETURNING id
-"""
-
-ADD_API_KEY = """
-INSERT INTO api_key (name, secret_hash, scopes, company_ids) VALUES ($1, $2, $3, $4)
-ON CONFLICT (secret_hash) DO UPDATE SET company_ids = excluded.company_ids, scopes = excluded.scopes RETURNING id
 """

@@ -6,7 +6,6 @@ Every rule counts in days of Europe/Paris, whole ones: what happened on 1 Novemb
 
 from __future__ import annotations
 
-import calendar
 import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from domain.working_time import PARIS, paris_date
+from domain.working_time import PARIS, months_after, paris_date
 
 _TABLE = Path(__file__).parent / "data" / "retention.toml"
 
@@ -58,13 +57,13 @@ def due_on(rule: Rule, event: date) -> date:
     """The day on which what happened on `event` falls due."""
     if rule.action is Action.keep:
         raise ValueError(f"{rule.name} is kept: it never falls due")
-    return _months_later(event, rule.months) + timedelta(days=rule.days)
+    return months_after(event, rule.months) + timedelta(days=rule.days)
 
 
 def due_before(rule: Rule, now: datetime) -> date:
     """What happened before this day is due at `now`, what happened on it is not yet."""
     today = paris_date(now)
-    day = _months_later(today - timedelta(days=rule.days), -rule.months)
+    day = months_after(today - timedelta(days=rule.days), -rule.months)
     while due_on(rule, day) <= today:  # the last days of a month fall due together
         day += timedelta(days=1)
     return day
@@ -73,12 +72,6 @@ def due_before(rule: Rule, now: datetime) -> date:
 def beginning_of(day: date) -> datetime:
     """The moment at which this day begins in Paris."""
     return datetime.combine(day, time(), PARIS)
-
-
-def _months_later(day: date, months: int) -> date:
-    index = day.year * 12 + day.month - 1 + months
-    year, month = divmod(index, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 @cache

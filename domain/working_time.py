@@ -8,6 +8,7 @@ translation files and the environment's locale on first use, inside a workflow t
 
 from __future__ import annotations
 
+import calendar
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Final
@@ -75,6 +76,25 @@ def add_days(moment: datetime, days: int) -> datetime:
     if days == 0:
         return moment.astimezone(UTC)  # keeps the second of two repeated hours
     return _from_paris(local.replace(tzinfo=None, fold=0) + timedelta(days=days))
+
+
+def add_months(moment: datetime, months: int) -> datetime:
+    """`moment` (aware) moved by civil months: the same wall-clock time in Paris on the same day of the month, or on its
+    last one (30 November 10:00 → 28 February 10:00; security.md A-11), in UTC.
+
+    Skipped and repeated wall-clock times are taken as by `add_days`. Raises ValueError when `moment` is naive.
+    """
+    local = _in_paris(moment)
+    if months == 0:
+        return moment.astimezone(UTC)
+    return _from_paris(datetime.combine(months_after(local.date(), months), local.time()))
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day of the month `months` later (earlier when negative), or its last one."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def paris_date(moment: datetime) -> date:

@@ -183,6 +183,7 @@ class Case:
         """By a link's `token` or a letter's `code`, in a browser that nobody used before; whose form it opens."""
         self._visitor.cookies.clear()
         opened = answered(await self._visitor.post(f"{_API}/enrolments/access", json=access), 200)
+        self._visitor.headers["X-CSRF-Token"] = opened["csrf_token"]
         return str(opened["establishment"])
 
     async def form(self) -> dict[str, Any]:

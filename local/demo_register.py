@@ -22,7 +22,8 @@ from uuid import UUID
 
 import asyncpg
 
-from db import register
+from db import api_keys, register
+from local import demo_users
 from local.demo_people import COMPANIES, PEOPLE
 from local.errors import LocalError
 from local.processes import Child
@@ -48,10 +49,11 @@ FROM api_key k WHERE k.secret_hash = ANY ($1)
 
 @dataclass(frozen=True)
 class Keys:
-    """`employer`: of all demo companies; `staff`: of a member of staff. Only their hashes are in the database."""
+    """`employer`: of all demo companies; `staff`: of staff's machines. Only their hashes are in the database."""
 
     employer: str = field(repr=False)
     staff: str = field(repr=False)
+    password: str = field(repr=False)  # of the demo users
 
     @property
     def hashes(self) -> list[bytes]:
@@ -65,6 +67,7 @@ class DemoRegister:
 
     api_key: str = field(repr=False)
     staff_key: str = field(repr=False)
+    password: str = field(repr=False)
     people: int
 
     def __str__(self) -> str:
@@ -84,7 +87,7 @@ async def load(settings: Settings, wait_seconds: float = READY_WITHIN_SECONDS) -
     async with _connection(settings) as connection:
         people = await _loaded(connection, keys)
         if len(people) < len(PEOPLE):
-            await _add_companies_and_keys(connection, keys)
+            await _add_companies_and_keys(connection, keys, settings)
             people = await _loaded(connection, keys)
     if len(people) < len(PEOPLE):
         task = asyncio.create_task(_complete(settings))
@@ -95,7 +98,7 @@ async def load(settings: Settings, wait_seconds: float = READY_WITHIN_SECONDS) -
             raise LocalError(f"The demo register is not complete: {task.result()}")
         async with _connection(settings) as connection:
             people = await _loaded(connection, keys)
-    return DemoRegister(keys.employer, keys.staff, len(people))
+    return DemoRegister(keys.employer, keys.staff, keys.password, len(people))
 
 
 _background: set[asyncio.Task[str | None]] = set()
@@ -135,6 +138,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "FIELD_KEYS": settings.field_keys.get_secret_value(),
         "BLIND_INDEX_KEY": settings.blind_index_key.get_secret_value(),
         "LINK_KEY": settings.link_key.get_secret_value(),
+        "PASSWORD_PEPPER": settings.password_pepper.get_secret_value(),
         "DOCUMENTS_URL": settings.documents_url,
         "CLAMD_ADDRESS": settings.clamd_address,
     }
@@ -163,7 +167,7 @@ async def _loaded(connection: Connection, keys: Keys) -> set[str]:
     return set(row["people"]) if row["keys"] == len(keys.hashes) else set()
 
 
-async def _add_companies_and_keys(connection: Connection, keys: Keys) -> None:
+async def _add_companies_and_keys(connection: Connection, keys: Keys, settings: Settings) -> None:
     """Repeated, it adds nothing."""
     synthetic = await asyncio.to_thread(importlib.import_module, "domain.synthetic")
     ids: list[UUID] = []
@@ -175,31 +179,42 @@ async def _add_companies_and_keys(connection: Connection, keys: Keys) -> None:
             siret = synthetic.synthetic_siret(siren, rank)
             about_place = (place.name, place.postcode, place.city)
             await connection.execute(register.ADD_ESTABLISHMENT, ids[-1], siret, *about_place)
+    await demo_users.add_offices(
+        connection,
+        {
+            one: (company.places[0].postcode, company.places[0].city)
+            for one, company in zip(ids, COMPANIES, strict=True)
+        },
+    )
+    composition = await asyncio.to_thread(importlib.import_module, "composition")
+    terms = await asyncio.to_thread(importlib.import_module, "messages.terms")
+    hashed = await composition.passwords(settings).hash(keys.password)
+    await demo_users.add_users(connection, ids[0], hashed, terms.current_terms().version)
     # `services.callers.Scope`, whose import would cost a second
     rights: tuple[tuple[str, list[str], list[UUID]], ...] = (
         ("employeur", ["affiliations:read", "affiliations:write"], ids),
-        ("gestionnaire", ["staff"], []),
+        ("gestionnaire", ["staff", "staff:write", "staff:export"], []),
     )
     for key_hash, (name, scopes, companies) in zip(keys.hashes, rights, strict=True):
-        await connection.fetchval(register.ADD_API_KEY, f"Démonstration : {name}", key_hash, scopes, companies)
+        await connection.fetchval(api_keys.ADD_KNOWN, f"Démonstration : {name}", key_hash, scopes, companies)
 
 
 def read_keys(path: Path) -> Keys | None:
     """The keys of the file; None when it is lost or cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        keys = Keys(employer=content["api_key"], staff=content["staff_key"])
+        keys = Keys(employer=content["api_key"], staff=content["staff_key"], password=content["password"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return keys if all(isinstance(key, str) and key for key in (keys.employer, keys.staff)) else None
+    return keys if all(isinstance(one, str) and one for one in (keys.employer, keys.staff, keys.password)) else None
 
 
 def _keys(path: Path) -> Keys:
     """The keys of the file; new ones, written with mode 0600, when there are none."""
     keys = read_keys(path)
     if keys is None:
-        keys = Keys(employer=_new_key(), staff=_new_key())
-        _write(path, {"api_key": keys.employer, "staff_key": keys.staff})
+        keys = Keys(employer=_new_key(), staff=_new_key(), password=demo_users.new_password())
+        _write(path, {"api_key": keys.employer, "staff_key": keys.staff, "password": keys.password})
     elif path.stat().st_mode & 0o077:
         path.chmod(0o600)
     return keys

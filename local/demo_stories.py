@@ -29,6 +29,7 @@ from db.pool import Pool, create_pool, system
 from domain.affiliation import Attention, PauseReason, Status
 from domain.media import Language, Medium, MessageKind
 from domain.pieces import Piece, PieceCode
+from domain.rights import StaffRole
 from domain.synthetic import synthetic_mobile, synthetic_siren, synthetic_siret
 from domain.working_time import paris_date
 from gateways.delivery import DeliveryEvent, DeliveryKind
@@ -37,7 +38,7 @@ from local.demo_people import COMPANIES, PEOPLE, Person, Story
 from portal.dev_clock import advance, current_time
 from services.access import Access, AccessService, Proof
 from services.affiliations import AffiliationService
-from services.callers import Caller, EmployeeCaller, Scope
+from services.callers import STAFF_SCOPES, Caller, EmployeeCaller, Scope
 from services.declarations import Pause, PreAffiliation, Withdrawal, WithdrawalReason
 from services.deliveries import DeliveryService
 from services.document_checks import Accept, AskAgain, DocumentCheckService, RefusalReason
@@ -145,7 +146,7 @@ async def _kit(settings: Settings, system_pool: Pool, web_pool: Pool, companies:
         deliveries=DeliveryService(system_pool, engine, providers(system_pool, settings).post),
         nir_index=lambda nir: fields.blind_index(nir, "nir"),
         employer=Caller(CALLER_ID, tuple(companies), frozenset({Scope.read, Scope.write})),
-        staff=Caller(CALLER_ID, (), frozenset({Scope.staff})),
+        staff=Caller(CALLER_ID, (), STAFF_SCOPES[StaffRole.write]),
     )
 
 

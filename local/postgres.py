@@ -6,6 +6,7 @@ The wheel's Python layer is never imported: run as root it would add a user to t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -355,7 +356,8 @@ def _own(directory: Path, identity: Identity) -> None:
         return
     for parent, directories, files in os.walk(directory):
         for name in (*directories, *files):
-            os.chown(Path(parent) / name, owner, owner, follow_symlinks=False)
+            with contextlib.suppress(FileNotFoundError):  # a former server's, which it was just removing
+                os.chown(Path(parent) / name, owner, owner, follow_symlinks=False)
     os.chown(directory, owner, owner)  # last: it says that the tree is done
 
 

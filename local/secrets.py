@@ -16,7 +16,7 @@ FILE_NAME = "secrets.json"
 
 @dataclass(frozen=True)
 class Secrets:
-    """Passwords of the PostgreSQL logins and the three keys of the application, in the form settings.py expects."""
+    """Passwords of the PostgreSQL logins and the four keys of the application, in the form settings.py expects."""
 
     postgres_password: str = field(repr=False)
     owner_password: str = field(repr=False)
@@ -24,6 +24,7 @@ class Secrets:
     field_keys: str = field(repr=False)
     blind_index_key: str = field(repr=False)
     link_key: str = field(repr=False)
+    password_pepper: str = field(repr=False)
 
 
 def load_or_create(directory: Path, *, may_create: bool = True) -> Secrets:
@@ -46,20 +47,24 @@ def load_or_create(directory: Path, *, may_create: bool = True) -> Secrets:
     except PermissionError:
         raise LocalError(f"{path} belongs to another user. Run as that user, or set LOCAL_DIR.") from None
     try:
-        read = Secrets(**json.loads(text))
+        kept = json.loads(text)
+        read = Secrets(**{"password_pepper": _key(), **kept})
         if not all(isinstance(value, str) and value for value in asdict(read).values()):
             raise ValueError("empty secret")
     except (ValueError, TypeError):
         raise LocalError(f"{path} cannot be read. Put it back from a copy, or start anew with `make reset`.") from None
+    if "password_pepper" not in kept:  # of a file older than the portal's users
+        _write(path, read)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     return read
 
 
-def _new() -> Secrets:
-    def key() -> str:
-        return base64.b64encode(random.token_bytes(32)).decode("ascii")
+def _key() -> str:
+    return base64.b64encode(random.token_bytes(32)).decode("ascii")
 
+
+def _new() -> Secrets:
     def password() -> str:
         # Hexadecimal: needs no quoting in SQL nor in a URL.
         return random.token_hex(24)
@@ -68,9 +73,10 @@ def _new() -> Secrets:
         postgres_password=password(),
         owner_password=password(),
         app_password=password(),
-        field_keys=f"1:{key()}",
-        blind_index_key=key(),
-        link_key=key(),
+        field_keys=f"1:{_key()}",
+        blind_index_key=_key(),
+        link_key=_key(),
+        password_pepper=_key(),
     )
 
 

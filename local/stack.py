@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import asyncpg
 
-from local import database
+from local import database, demo_users
 from local.application import Application
 from local.errors import LocalError
 from local.lock import RunLock
@@ -253,6 +253,11 @@ class Stack:
         for name, attribute in (("Demo API key", "api_key"), ("Demo staff key", "staff_key")):
             if key := getattr(register, attribute, None):
                 lines[name] = str(key)
+        if password := getattr(register, "password", None):
+            lines["Sign in"] = f"{base}/connexion as {demo_users.ADMINISTRATOR.email}"
+            lines["As staff"] = f"{base}/gestion/connexion as {demo_users.STAFF.email}"
+            lines["Demo password"] = str(password)
+            lines["Activate"] = f"{base}/activer with {demo_users.to_activate()}"
         block = "\n".join(f"  {name:<16}{value}" for name, value in lines.items())
         say(f"\nEspace Entreprise Santé is ready in {seconds:.1f} s. Ctrl-C stops it.\n\n{block}\n")
 
@@ -272,6 +277,8 @@ def _environment(settings: Settings, secrets: Secrets) -> dict[str, str]:
         environment["BLIND_INDEX_KEY"] = secrets.blind_index_key
     if not settings.link_key.get_secret_value():
         environment["LINK_KEY"] = secrets.link_key
+    if not settings.password_pepper.get_secret_value():
+        environment["PASSWORD_PEPPER"] = secrets.password_pepper
     if settings.database_url:
         environment["DATABASE_URL"] = settings.database_url
         if settings.database_owner_url:

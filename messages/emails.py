@@ -83,10 +83,16 @@ def render_email(kind: MessageKind, content: EmailContent) -> RenderedEmail:
         _require_web_address(link)
     words = catalogue(content.language)
     name = _name(kind, content)
-    values = {"kind": kind.value, "name": name, "words": words, "house": house, **_said(kind, content, words)}
-    html = _environment().get_template("email.html").render(values, say=words.html)
-    text = _environment().get_template("email.txt").render(values, say=words.text)
-    return RenderedEmail(subject=words.text(f"email.{name}.subject"), html=_inliner().inline(html), text=text)
+    subject = words.text(f"email.{name}.subject")
+    return render("email", words, {"kind": kind.value, "name": name, "subject": subject, **_said(kind, content, words)})
+
+
+def render(template: str, words: Catalogue, values: Mapping[str, Any]) -> RenderedEmail:
+    """`template`.html and .txt filled with `values`, of which `subject` is one."""
+    values = {"words": words, "house": house, **values}
+    html = _environment().get_template(f"{template}.html").render(values, say=words.html)
+    text = _environment().get_template(f"{template}.txt").render(values, say=words.text)
+    return RenderedEmail(subject=values["subject"], html=_inliner().inline(html), text=text)
 
 
 def _require_web_address(link: str) -> None:

@@ -5,6 +5,7 @@ They exist only where `settings.environment` is local; `routes.include` decides.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -21,15 +22,15 @@ from domain.affiliation import OPEN
 from gateways.delivery import DeliveryEvent, DeliveryKind
 from messages.typography import french
 from portal import dev_clock, wording
-from portal.csrf import SameSite
 from portal.forms import Fields
 from portal.pages import PAGE_POLICY, PageRoute, page, see_other
 from services.callers import Caller, Scope
 from services.problems import NotFound
 from services.views import AffiliationDetail, AffiliationSummary, summary
+from web.csrf import OwnSite
 from web.parts import Parts, parts
 
-router = APIRouter(prefix="/dev", route_class=PageRoute, dependencies=[SameSite], include_in_schema=False)
+router = APIRouter(prefix="/dev", route_class=PageRoute, dependencies=[OwnSite], include_in_schema=False)
 
 Use = Annotated[Parts, Depends(parts)]
 
@@ -55,12 +56,14 @@ class Note(StrEnum):
     moved = "avance"
     ended = "terminee"
     told = "rejete"
+    noted = "signale"
 
 
 _NOTES = {
     Note.moved: "L’horloge a avancé. Ce qui était prévu entre-temps est arrivé.",
     Note.ended: "L’affiliation s’est terminée en chemin.",
     Note.told: "Le prestataire l’a signalé : l’affiliation prend un autre chemin, ou attend une correction.",
+    Note.noted: "Le prestataire l’a signalé : le message est noté comme rejeté.",
 }
 _REFUSED = (
     "Le serveur Temporal n’a pas avancé l’horloge. Il doit être lancé avec "
@@ -184,8 +187,9 @@ async def message(dispatch_id: UUID, use: Use, note: Note | None = None) -> Resp
         "messages",
         policy=_WITH_PREVIEW,
         message=row,
-        title=wording.message_title(row["message_kind"], row["number"]),
+        title=wording.received_title(row),
         link=use.writer.link(dispatch_id),
+        links=_links(row, use.config.public_base_url.rstrip("/")),
         failure={"email": "rebond", "post": "retour"}.get(row["medium"]) if row["state"] else None,
         note=_note(note),
     )
@@ -224,7 +228,16 @@ async def fail(dispatch_id: UUID, failure: Literal["rebond", "retour"], use: Use
     occurred_at = row["handed_over_at"] or datetime.now(UTC)
     event = DeliveryEvent(PROVIDER, f"{kind}/{dispatch_id}", str(dispatch_id), kind, "", occurred_at)
     await use.deliveries.receive([event])
-    return see_other(f"/dev/messages/{dispatch_id}?note={Note.told}")
+    note = Note.told if row["affiliation_id"] else Note.noted
+    return see_other(f"/dev/messages/{dispatch_id}?note={note}")
+
+
+def _links(row: asyncpg.Record, base_url: str) -> list[str]:
+    """Where a message that no affiliation sent leads: the addresses of its text, or the page of a letter's code."""
+    if row["medium"] == "post":
+        return [f"{base_url}/acces/code"]
+    found = re.findall(re.escape(base_url) + r"/\S+", row["text"] or "")
+    return list(dict.fromkeys(found))
 
 
 async def _message(dispatch_id: UUID, use: Parts) -> asyncpg.Record:

@@ -19,7 +19,6 @@ from domain.media import Language
 from domain.working_time import paris_date
 from messages.catalogue import Catalogue
 from messages.errors import error_text
-from portal.csrf import SameSite
 from portal.forms import Fields
 from portal.frame import (
     EmployeeRoute,
@@ -48,9 +47,10 @@ from services.problems import (
     WrongBirthDate,
 )
 from web.callers import EMPLOYEE_COOKIE, Employee, open_session
+from web.csrf import OwnPages
 from web.parts import Parts, parts
 
-router = APIRouter(route_class=EmployeeRoute, dependencies=[SameSite], include_in_schema=False)
+router = APIRouter(route_class=EmployeeRoute, dependencies=[OwnPages], include_in_schema=False)
 
 Use = Annotated[Parts, Depends(parts)]
 LINK_METHODS = ["GET", "HEAD"]  # scanners of mailed links ask with either, any number of times

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 from fastapi import Depends, Request
 
 from services.problems import Problem
+from web.csrf import FIELD, content_type
 
 _TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 200  # security.md H-08
@@ -25,8 +26,11 @@ class UnreadableForm(Problem):
 
 
 async def form_fields(request: Request) -> dict[str, str]:
-    """The fields by name. The body's size is limited for the whole application. Raises UnreadableForm."""
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _TYPE:
+    """The fields by name, without the token that `web.csrf` looks at. Raises UnreadableForm.
+
+    The body's size is limited for the whole application.
+    """
+    if content_type(request) != _TYPE:
         raise UnreadableForm()
     try:
         text = (await request.body()).decode("ascii")
@@ -35,7 +39,7 @@ async def form_fields(request: Request) -> dict[str, str]:
         raise UnreadableForm() from None
     if any(len(values) > 1 for values in fields.values()):
         raise UnreadableForm()
-    return {name: values[0] for name, values in fields.items()}
+    return {name: values[0] for name, values in fields.items() if name != FIELD}
 
 
 Fields = Annotated[dict[str, str], Depends(form_fields)]

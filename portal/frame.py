@@ -13,7 +13,10 @@ from domain.media import Language
 from messages.catalogue import Catalogue, catalogue
 from portal.pages import PAGE_POLICY, PageRoute, page, see_other, with_retry
 from services.problems import AlreadySubmitted, BirthDateNeeded, NotAuthenticated, Problem
+from services.sessions import csrf_token
 from settings import Environment
+from web.cookies import Cookie, cookie_of, set_cookie
+from web.csrf import visit_of
 from web.parts import Parts
 
 LANGUAGE_COOKIE = "langue"
@@ -114,9 +117,22 @@ def employee_page(
         for language in offered()
     ]
     here = _here(request)
-    return page(
-        f"employee/{template}.html", status, PAGE_POLICY, t=t, languages=languages, here=here, keeps=keeps, **values
+    use: Parts = request.app.state.parts
+    visit = visit_of(request, use)
+    answer = page(
+        f"employee/{template}.html",
+        status,
+        PAGE_POLICY,
+        t=t,
+        languages=languages,
+        here=here,
+        keeps=keeps,
+        csrf=csrf_token(visit),
+        **values,
     )
+    if cookie_of(request, Cookie.visit, use.config) is None:
+        set_cookie(answer, Cookie.visit, visit, use.config)
+    return answer
 
 
 def _here(request: Request) -> str:

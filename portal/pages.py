@@ -23,6 +23,7 @@ from messages.typography import NBSP, french, list_item, one_line
 from portal import wording
 from portal.static import static
 from services.problems import NotFound, Problem
+from web.denials import tell_denial
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +52,22 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except Problem as problem:
-                return self.problem(request, problem)
+                return await self.answer(request, problem)
             except RequestValidationError:  # pages have ids and choices in their addresses, nothing a person types
-                return self.problem(request, NotFound())
+                return await self.answer(request, NotFound())
             except HTTPException:
                 raise
             except Exception:
                 reference = uuid.uuid4().hex[:12]
                 log.exception("unhandled error", extra={"reference": reference})
-                return self.problem(request, Crash(reference))
+                return await self.answer(request, Crash(reference))
 
         return handle_as_page
+
+    async def answer(self, request: Request, problem: Problem) -> Response:
+        """What went wrong, counted where that is due."""
+        await tell_denial(request, problem)
+        return self.problem(request, problem)
 
     def problem(self, request: Request, problem: Problem) -> Response:
         """The page that says what went wrong."""

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from domain.pieces import Piece, PieceCode
 from messages.catalogue import Catalogue
 from messages.pieces import piece_label
-from portal.csrf import SameSite
 from portal.forms import Fields
 from portal.frame import EmployeeRoute
 from portal.pages import see_other
@@ -24,10 +23,11 @@ from services.enrolments import DocumentNeed, EnrolmentView
 from services.fields import validated
 from services.problems import DocumentRefused, InvalidFields, NotFound, StorageAway, UnreadableUpload
 from web.callers import Employee
+from web.csrf import OwnPages
 from web.parts import Parts, parts
 from web.uploads import uploaded_file
 
-router = APIRouter(route_class=EmployeeRoute, dependencies=[SameSite], include_in_schema=False)
+router = APIRouter(route_class=EmployeeRoute, dependencies=[OwnPages], include_in_schema=False)
 
 Use = Annotated[Parts, Depends(parts)]
 

@@ -9,7 +9,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from domain.enrolment import FormStep
-from portal.csrf import SameSite
 from portal.forms import Fields
 from portal.frame import EmployeeRoute, employee_page
 from portal.pages import see_other
@@ -29,9 +28,10 @@ from services.enrolment_form import Submission
 from services.fields import validated
 from services.problems import InvalidFields, StaleDraft
 from web.callers import Employee
+from web.csrf import OwnPages
 from web.parts import Parts, parts
 
-router = APIRouter(route_class=EmployeeRoute, dependencies=[SameSite], include_in_schema=False)
+router = APIRouter(route_class=EmployeeRoute, dependencies=[OwnPages], include_in_schema=False)
 
 Use = Annotated[Parts, Depends(parts)]
 INFORMATION: Final = "information"  # the legal text on personal data

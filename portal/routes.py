@@ -6,18 +6,45 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
-from portal import dev, employee, papers, review, static, steps
+from portal import (
+    account,
+    dev,
+    employee,
+    first_steps,
+    papers,
+    review,
+    rights,
+    rights_mandates,
+    rights_review,
+    sign_in,
+    static,
+    steps,
+)
 from portal.frame import problem_page
+from portal.space import HOME
 from services.problems import NotFound, Problem
 
 
 def include(app: FastAPI, development: bool) -> None:
     """Add the pages; `/dev` exists only in development."""
-    for module in (static, employee, steps, papers, review):
+    for module in (
+        static,
+        employee,
+        steps,
+        papers,
+        review,
+        first_steps,
+        account,
+        rights,
+        rights_review,
+        rights_mandates,
+    ):
         app.include_router(module.router)
+    for router in (sign_in.public, sign_in.signed_in):
+        app.include_router(router)
     if development:
         app.include_router(dev.router)
-    home = "/dev" if development else "/courrier"  # until the employers' pages are here
+    home = "/dev" if development else HOME
 
     @app.get("/", include_in_schema=False)
     async def entrance() -> RedirectResponse:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from services.problems import NotFound
 
 DIRECTORY = Path(__file__).with_name("static")
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".js": "text/javascript; charset=utf-8"}
 
 router = APIRouter(include_in_schema=False)
 

@@ -12,7 +12,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from domain.enrolment import Form, FormField, FormGroup, FormStep, current_form, form
 from domain.media import Language
-from portal.csrf import SameSite
 from portal.forms import Fields
 from portal.frame import EmployeeRoute, employee_page, offered, remember_language, texts
 from portal.pages import see_other
@@ -24,9 +23,10 @@ from services.enrolments import ChosenLanguage
 from services.fields import validated
 from services.problems import AlreadySubmitted, BirthDateNeeded, FieldError, NotFound, StaleDraft
 from web.callers import EMPLOYEE_COOKIE, Employee
+from web.csrf import OwnPages
 from web.parts import Parts, parts
 
-router = APIRouter(route_class=EmployeeRoute, dependencies=[SameSite], include_in_schema=False)
+router = APIRouter(route_class=EmployeeRoute, dependencies=[OwnPages], include_in_schema=False)
 
 Use = Annotated[Parts, Depends(parts)]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from domain.media import Language
 from messages import words
 from messages.catalogue import catalogue
@@ -18,6 +20,13 @@ _OF_MESSAGES = ("message_handed_over", "message_refused", "message_uncertain")
 def message_title(kind: str, number: int | None) -> str:
     """« Invitation », « Relance automatique n° 2 »; « Message » for one that no affiliation sent."""
     return words.MESSAGE_KINDS.get(kind, "Message") + (f" n°\u00a0{number}" if number and number > 1 else "")
+
+
+def received_title(message: asyncpg.Record) -> str:
+    """Of what lies in the local boxes: a message of an affiliation, a notice to a user or a company, a code."""
+    if message["affiliation_id"] is not None:
+        return message_title(message["message_kind"], message["number"])
+    return message["subject"] or {"post": "Lettre à une entreprise", "sms": "Code par SMS"}[message["medium"]]
 
 
 def event_details(event: EventView) -> list[str]:

@@ -277,7 +277,7 @@ class AffiliationService:
                 version = await affiliations.add_contact(connection, affiliation_id, corrected)
         if not changed:
             if repeated:  # the same call, already carried out
-                return await self.follow_up.detail(caller, affiliation_id)
+                return await self.follow_up.answer(caller, affiliation_id)
             raise RefusedByRules("nothing_changed", "Ces coordonnées sont déjà celles du dossier.")
         told = ContactCorrected(
             caller.actor,
@@ -304,7 +304,7 @@ class AffiliationService:
             raise refused(Refusal(Refused.closed))
         request_id = f"{name}/{caller.id}/{once.key}" if once else f"{name}/{uuid4()}"
         await tell(self._engine, affiliation_id, update, request, request_id, started=row["version"] > 0)
-        return await self.follow_up.detail(caller, affiliation_id)
+        return await self.follow_up.answer(caller, affiliation_id)
 
 
 # --- pieces

@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
 from activities.contracts import Actor, ActorKind
-from services.problems import NotAllowed
+from domain.rights import StaffRole
+from services.problems import NotAllowed, StepUpNeeded
 
 
 class Scope(StrEnum):
-    """What an API key may do."""
+    """What a caller may do. An API key is given some; a user's follow from their role."""
 
     read = "affiliations:read"
     write = "affiliations:write"
-    staff = "staff"
+    staff = "staff"  # reads
+    staff_write = "staff:write"
+    staff_export = "staff:export"
+    staff_super = "staff:super"
+
+
+EMPLOYER_SCOPES = frozenset({Scope.read, Scope.write})
+STAFF_SCOPES = {
+    StaffRole.read: frozenset({Scope.staff}),
+    StaffRole.write: frozenset({Scope.staff, Scope.staff_write}),
+    StaffRole.export: frozenset({Scope.staff, Scope.staff_export}),
+    StaffRole.super: frozenset({Scope.staff, Scope.staff_write, Scope.staff_export, Scope.staff_super}),
+}
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The browser session behind a caller.
+
+    `stepped_up`: a code was given in it less than ten minutes ago (security.md A-27).
+    """
+
+    user_id: UUID
+    session_id: UUID
+    session: bytes = field(repr=False)  # its hash
+    stepped_up: bool
 
 
 @dataclass(frozen=True)
 class Caller:
-    """An employer's key (its companies) or a staff key (scope `staff`, all companies)."""
+    """A user in a browser, or a machine with an API key.
 
-    id: str
+    `companies`: the perimeter, whose rows are seen; `administers`: those of them whose rights the user looks after.
+    Staff see all companies and have none. `signed_in` is None for an API key.
+    """
+
+    id: str  # the user's or the key's
     companies: tuple[UUID, ...]
     scopes: frozenset[Scope]
+    administers: tuple[UUID, ...] = ()
+    signed_in: SignedIn | None = None
 
     @property
     def actor(self) -> Actor:
@@ -33,7 +65,40 @@ class Caller:
     def need(self, scope: Scope) -> None:
         """Raises NotAllowed."""
         if scope not in self.scopes:
-            raise NotAllowed("Cette clé d’accès ne permet pas cette action.")
+            raise NotAllowed("Votre accès ne permet pas cette action.")
+
+    def person(self) -> SignedIn:
+        """The signed-in user. Raises NotAllowed for an API key."""
+        if self.signed_in is None:
+            raise NotAllowed("Cette action est réservée à une personne connectée à son espace.")
+        return self.signed_in
+
+    def need_administrator(self) -> SignedIn:
+        """Of at least one company of the perimeter. Raises NotAllowed."""
+        person = self.person()
+        if not self.administers:
+            raise NotAllowed("Cette rubrique est réservée aux administrateurs.")
+        return person
+
+    def need_step_up(self) -> SignedIn:
+        """A code given less than ten minutes ago. Raises NotAllowed for an API key, StepUpNeeded."""
+        person = self.person()
+        if not person.stepped_up:
+            raise StepUpNeeded()
+        return person
+
+    def need_step_up_of_person(self) -> None:
+        """As `need_step_up`, but an API key passes: a machine can give no code. Raises StepUpNeeded."""
+        if self.signed_in is not None:
+            self.need_step_up()
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A user whose password was right and whose second factor is still asked: may answer it, nothing else."""
+
+    user_id: UUID
+    session: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

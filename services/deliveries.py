@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from activities.contracts import DeliveryFailed
-from db import dispatches
+from db import dispatches, notices
 from db.pool import Pool, system
 from domain.media import Medium
 from gateways.delivery import DeliveryEvent, DeliveryKind
@@ -54,9 +54,10 @@ class DeliveryService:
             return None
         async with system(self._pool) as connection:
             row = await connection.fetchrow(dispatches.GET, dispatch_id)
-        if row is None or row["provider_ref"] is None:
+            ref = row["provider_ref"] if row else await connection.fetchval(notices.PROVIDER_REF, dispatch_id)
+        if ref is None:
             return None
-        kind = await self._post.status(row["provider_ref"])
+        kind = await self._post.status(ref)
         return (
             None
             if kind is None
@@ -81,8 +82,14 @@ class DeliveryService:
                 event.occurred_at,
                 failed and row is not None,
             )
-            if new is None or row is None:
-                return (1 if new else 0), None
+            if new is None:
+                return 0, None
+            if row is None:
+                if dispatch_id and event.kind is not DeliveryKind.other:
+                    # a notice: nobody waits for it, its row is told that it was taken, or why it did not arrive
+                    reason = event.kind.value if failed else None
+                    await connection.execute(notices.TELL, dispatch_id, reason, event.occurred_at)
+                return 1, None
             if failed or event.kind is DeliveryKind.delivered:
                 state = "rejected" if failed else "delivered"
                 # in the ledger the kind, which has words; the provider's own code stays with its event

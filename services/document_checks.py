@@ -17,6 +17,7 @@ from domain.affiliation import Refusal, Refused
 from gateways.encryption import FieldCipher
 from gateways.files.storage import FileDamaged, FileMissing, FileVault, StorageUnavailable
 from services import drafts
+from services.audit_trail import stop_mass_reading
 from services.callers import Caller, Scope
 from services.documents import DocumentView, Intake, Upload, views
 from services.enrolment_form import shown
@@ -102,25 +103,34 @@ class DocumentCheckService:
         return CheckQueue(items=[ToCheck(**dict(row)) for row in rows])
 
     async def review(self, caller: Caller, affiliation_id: UUID) -> Review:
-        """Raises NotAllowed, NotFound."""
+        """Raises NotAllowed, NotFound, MassReading."""
         caller.need(Scope.staff)
+        await stop_mass_reading(self._system, caller)
         async with system(self._system) as connection:
             row = await connection.fetchrow(enrolments.GET, affiliation_id)
             if row is None or row["submitted_at"] is None:
                 raise NotFound()
-            await self._log(connection, caller, affiliation_id, "data.viewed", "documents")
+            await audit.viewed(connection, caller.actor, [affiliation_id], "documents")
             return await self._review(connection, affiliation_id, row)
 
     async def file(self, caller: Caller, document_id: UUID) -> tuple[str, str, bytes]:
-        """(name, media type, content). Raises NotAllowed, NotFound, NotYetScanned, StorageAway."""
+        """(name, media type, content). Raises NotAllowed, NotFound, MassReading, NotYetScanned, StorageAway."""
         caller.need(Scope.staff)
+        await stop_mass_reading(self._system, caller)
         async with system(self._system) as connection:
             row = await connection.fetchrow(documents.GET, document_id)
             if row is None or row["scan"] == "infected":
                 raise NotFound()
             if row["scan"] == "pending":
                 raise NotYetScanned()
-            await self._log(connection, caller, row["affiliation_id"], "file.downloaded", str(document_id))
+            await audit.add(
+                connection,
+                "file.downloaded",
+                caller.actor,
+                affiliation_id=row["affiliation_id"],
+                object_type="document",
+                object_id=document_id,
+            )
         name = self._cipher.decrypt(row["name_sealed"], "document", "name", str(document_id))
         try:
             content = await self._vault.get(row["object_key"], row["data_key_sealed"], row["sha256"], str(document_id))
@@ -132,7 +142,7 @@ class DocumentCheckService:
 
     async def accept(self, caller: Caller, affiliation_id: UUID, piece: str, request: Accept) -> Review:
         """Accept what came of a piece, or settle one that is missing. Raises NotAllowed, NotFound, RefusedByRules."""
-        caller.need(Scope.staff)
+        caller.need(Scope.staff_write)
         async with system(self._system) as connection:
             row = await self._lock(connection, affiliation_id)
             judged = await connection.fetch(documents.JUDGE, affiliation_id, piece, "accepted", None, caller.id)
@@ -149,7 +159,7 @@ class DocumentCheckService:
 
     async def ask_again(self, caller: Caller, affiliation_id: UUID, piece: str, request: AskAgain) -> Review:
         """Ask for a piece, again or for the first time: the employee is written to. Raises as `accept`."""
-        caller.need(Scope.staff)
+        caller.need(Scope.staff_write)
         async with system(self._system) as connection:
             row = await self._lock(connection, affiliation_id)
             await connection.fetch(documents.JUDGE, affiliation_id, piece, "refused", request.reason.value, caller.id)
@@ -163,7 +173,7 @@ class DocumentCheckService:
     async def add(self, caller: Caller, affiliation_id: UUID, request: Upload, name: str, content: bytes) -> Review:
         """A document that came by post, scanned by staff: accepted as it is taken in. Raises as `accept`, and
         DocumentRefused, StorageAway."""
-        caller.need(Scope.staff)
+        caller.need(Scope.staff_write)
         inspected, scan = await self._intake.harmless(content, name)
         async with system(self._system) as connection:
             row = await self._lock(connection, affiliation_id)
@@ -220,6 +230,4 @@ class DocumentCheckService:
         )
 
     async def _log(self, connection: Connection, caller: Caller, affiliation_id: UUID, event: str, what: str) -> None:
-        await connection.execute(
-            audit.ADD_ON_AFFILIATION, affiliation_id, "staff", caller.id, event, {"document": what}
-        )
+        await audit.add(connection, event, caller.actor, affiliation_id=affiliation_id, details={"document": what})

@@ -276,7 +276,7 @@ class EnrolmentService:
     async def record_paper(self, caller: Caller, affiliation_id: UUID, request: PaperReturn) -> EnrolmentView:
         """Staff record a returned BIA and what is missing. Raises NotAllowed, NotFound, InvalidFields,
         AlreadySubmitted, RefusedByRules."""
-        caller.need(Scope.staff)
+        caller.need(Scope.staff_write)
         form = current_form()
         unknown = [path for path in request.answers if form.knows(path) is None]
         if unknown:

@@ -95,6 +95,7 @@ Postcode = Annotated[str, Field(max_length=20, examples=[POSTCODE_EXAMPLE]), _ru
 Name = Annotated[str, Field(min_length=1, max_length=60, examples=["Martin"]), _rule(_one_line)]
 AddressLine = Annotated[str, Field(min_length=1, max_length=100, examples=["12 rue des Lilas"]), _rule(_one_line)]
 City = Annotated[str, Field(min_length=1, max_length=MAX_LINE_CHARACTERS, examples=["Paris"]), _rule(_one_line)]
+InsurerReference = Annotated[str, Field(min_length=1, max_length=40, examples=["K0000001"]), _rule(_one_line)]
 NamePart = Annotated[str, Field(min_length=1, max_length=100, examples=["martin"]), _rule(_one_line)]
 
 OptionalEmail = Annotated[Email | None, BeforeValidator(empty_is_none)]

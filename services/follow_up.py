@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, TypeAdapter
 
 from activities.contracts import Progress
 from activities.writing import Writer
-from db import affiliations, dispatches
+from db import affiliations, audit, dispatches
 from db.pool import Connection, Pool, tenant
 from domain.affiliation import Status
 from domain.media import Medium
@@ -95,12 +95,21 @@ class FollowUpService:
     async def detail(self, caller: Caller, affiliation_id: UUID) -> AffiliationDetail:
         """One affiliation with its calendar: from the workflow, or from the read model when nobody answers in a second.
 
-        Raises NotAllowed, NotFound.
+        Reading it is in the audit log. Raises NotAllowed, NotFound.
         """
+        return await self._detail(caller, affiliation_id, "detail")
+
+    async def answer(self, caller: Caller, affiliation_id: UUID) -> AffiliationDetail:
+        """The same for whoever has just changed something, which is in the log already. Raises as `detail`."""
+        return await self._detail(caller, affiliation_id, None)
+
+    async def _detail(self, caller: Caller, affiliation_id: UUID, viewed: str | None) -> AffiliationDetail:
         caller.need(Scope.read)
         async with tenant(self._web, caller.companies) as connection:
             row = await affiliation_row(connection, affiliation_id)
             messages = dispatch_views(await connection.fetch(dispatches.OF_AFFILIATION, affiliation_id))
+            if viewed is not None:
+                await audit.viewed(connection, caller.actor, [affiliation_id], viewed)
         fields = summary(row)
         progress = await self._progress(affiliation_id)
         if progress is None:
@@ -139,6 +148,7 @@ class FollowUpService:
         async with tenant(self._web, caller.companies) as connection:
             await affiliation_row(connection, affiliation_id)
             rows = await connection.fetch(affiliations.EVENTS, affiliation_id)
+            await audit.viewed(connection, caller.actor, [affiliation_id], "events")
         return [
             EventView(
                 number=row["number"],
@@ -158,6 +168,7 @@ class FollowUpService:
             person = await affiliations.person(connection, affiliation_id, version)
             if person is None:
                 raise NotFound()
+            await audit.viewed(connection, caller.actor, [affiliation_id], "form")
         return await asyncio.to_thread(render_affiliation_form, self._writer.form(person, today()))
 
 

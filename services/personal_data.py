@@ -17,6 +17,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 
+from activities.contracts import EMPLOYEE_ACTOR, Actor
 from activities.erasure import Eraser, Held, NobodyThere
 from db import audit, personal_data
 from db.erasure import Asked
@@ -97,7 +98,7 @@ class PersonalDataService:
     # --- for staff, who have checked whom they answer
 
     async def export(self, caller: Caller, employee_id: UUID) -> PersonalData:
-        """Everything. Raises NotAllowed, NotFound."""
+        """Everything. Raises NotAllowed, StepUpNeeded, NotFound."""
         data, _ = await self._of_person(caller, employee_id, _Format.json)
         return data
 
@@ -131,9 +132,10 @@ class PersonalDataService:
     async def erase(self, caller: Caller, employee_id: UUID, request: ErasureRequest) -> ErasureResult:
         """Erase a person. Once it has begun it ends, whatever crashes: the sweep takes up what is left.
 
-        Raises NotAllowed, NotFound, ErasureHeld.
+        Raises NotAllowed, StepUpNeeded, NotFound, ErasureHeld.
         """
-        caller.need(Scope.staff)
+        caller.need(Scope.staff_super)
+        caller.need_step_up_of_person()
         try:
             erased = await self._eraser.erase_person(
                 employee_id, Asked(request.reason.value, caller.id), datetime.now(UTC)
@@ -147,11 +149,12 @@ class PersonalDataService:
     # --- collecting
 
     async def _of_person(self, caller: Caller, employee_id: UUID, form: _Format) -> tuple[PersonalData, list[_File]]:
-        caller.need(Scope.staff)
+        caller.need(Scope.staff_export)
+        caller.need_step_up_of_person()
         async with system(self._system) as connection:
             data, files = await self._collect(connection, employee_id, None)
             for affiliation in data.affiliations:
-                await _log(connection, affiliation.id, "staff", caller.id, form)
+                await _log(connection, affiliation.id, caller.actor, form)
         return data, files
 
     async def _own(self, caller: EmployeeCaller, form: _Format) -> tuple[PersonalData, list[_File]]:
@@ -160,7 +163,7 @@ class PersonalDataService:
         async with system(self._system) as connection:
             employee_id = await connection.fetchval(personal_data.PERSON_OF_AFFILIATION, caller.affiliation_id)
             data, files = await self._collect(connection, employee_id, caller.affiliation_id)
-            await _log(connection, caller.affiliation_id, "employee", None, form)
+            await _log(connection, caller.affiliation_id, EMPLOYEE_ACTOR, form)
         return data, files
 
     async def _collect(
@@ -289,10 +292,9 @@ async def _pdf(data: PersonalData) -> bytes:
     return await asyncio.to_thread(render_personal_data, sheet(data))
 
 
-async def _log(connection: Connection, affiliation_id: UUID, actor: str, actor_id: str | None, form: _Format) -> None:
-    await connection.execute(
-        audit.ADD_ON_AFFILIATION, affiliation_id, actor, actor_id, "data.exported", {"what": "person", "form": form}
-    )
+async def _log(connection: Connection, affiliation_id: UUID, actor: Actor, form: _Format) -> None:
+    details = {"what": "person", "form": form.value}
+    await audit.add(connection, "data.exported", actor, affiliation_id=affiliation_id, details=details)
 
 
 async def _by_affiliation(

@@ -9,6 +9,7 @@ from domain.media import Language
 from domain.pieces import Piece
 from domain.retention import Rule, rule
 from domain.working_time import PARIS, paris_date
+from messages.audit_words import AUDIT_EVENTS, ROLES
 from messages.catalogue import Catalogue, catalogue
 from messages.personal_data import DataSection, PersonalDataContent
 from messages.words import ACTORS, CHANNELS, CLOSURE_REASONS, EVENTS, MEDIA, MESSAGE_KINDS, MESSAGE_STATES, STATUSES
@@ -41,25 +42,6 @@ _ORIGINS = {
     "waiver_ended": "À la fin de votre dispense",
 }
 _SCANS = {"clean": "Vérifié", "not_scanned": "Non vérifié", "pending": "En attente", "infected": "Refusé"}
-_ACCESSES = {
-    "affiliation.declared": "Déclaration",
-    "affiliation.restarted": "Reprise",
-    "affiliation.waiver_ended": "Nouvelle affiliation après une dispense",
-    "link.opened": "Ouverture du formulaire",
-    "form.submitted": "Réception du formulaire",
-    "data.viewed": "Consultation du dossier",
-    "data.exported": "Remise de toutes les données",
-    "data.rectified": "Correction de données",
-    "data.erased": "Effacement de données",
-    "file.uploaded": "Dépôt d’un document",
-    "file.removed": "Retrait d’un document",
-    "file.downloaded": "Lecture d’un document",
-    "file.accepted": "Document accepté",
-    "file.refused": "Document redemandé",
-    "file.infected": "Document refusé par l’antivirus",
-    "file.lost": "Document illisible, redemandé",
-    "file.purged": "Document effacé à la fin de sa durée de conservation",
-}
 _KEPT = (
     ("Dossier qui n’a pas abouti", "never_affiliated", "après sa clôture"),
     ("Réponses non envoyées", "drafts", "après la clôture du dossier"),
@@ -180,7 +162,7 @@ def _affiliation(data: AffiliationData, many: str) -> Iterable[DataSection]:
         "Qui a consulté ou modifié votre dossier",
         columns=("Date", "Action", "Auteur"),
         lines=tuple(
-            (_moment(access.at), _ACCESSES.get(access.event, access.event), ACTORS[access.actor_kind])
+            (_moment(access.at), AUDIT_EVENTS.get(access.event, access.event), ROLES[access.actor_kind])
             for access in data.accesses
         ),
     )

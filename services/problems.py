@@ -254,3 +254,164 @@ class ErasureHeld(Problem):
             "running_waiver": "Une dispense de cette personne est en cours. Ses données servent jusqu’à sa fin.",
         }
         super().__init__(words[reason], reason=reason, **({"until": until} if until else {}))
+
+
+class StepUpNeeded(Problem):
+    """security.md A-27: a code of less than ten minutes."""
+
+    status = 403
+    code = "step_up_needed"
+    title = "Code de sécurité nécessaire"
+
+    def __init__(self) -> None:
+        super().__init__("Pour cette action, confirmez d’abord votre identité avec un code de sécurité.")
+
+
+class TermsNotAccepted(Problem):
+    """security.md A-04: before anything else. `version`: the one to accept."""
+
+    status = 403
+    code = "terms_not_accepted"
+    title = "Conditions générales à accepter"
+
+    def __init__(self, version: str) -> None:
+        super().__init__("Nos conditions générales ont changé. Acceptez-les pour continuer.", version=version)
+
+
+class CsrfRefused(NotAllowed):
+    """security.md H-01."""
+
+    code = "csrf_refused"
+    title = "Demande refusée"
+
+    def __init__(self) -> None:
+        super().__init__("Cette demande ne vient pas de nos pages. Rechargez la page, puis recommencez.")
+
+
+class CompanySwitched(Problem):
+    """security.md Z-04: a tab left on a company that is not the session's any more."""
+
+    status = 409
+    code = "company_switched"
+    title = "Vous avez changé d’entreprise"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Vous avez changé d’entreprise dans un autre onglet. Rien n’a été enregistré\u00a0: rechargez cette page."
+        )
+
+
+class TooManyRequests(Problem):
+    """An abuse limit. `retry_after`: seconds."""
+
+    status = 429
+    code = "too_many_requests"
+    title = "Trop de demandes"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Trop de demandes en peu de temps. Patientez un peu, puis réessayez.")
+        self.retry_after = max(1, int(retry_after + 0.999))
+
+
+class MassReading(Problem):
+    """security.md Z-09: a member of staff has read too many files within the hour."""
+
+    status = 429
+    code = "mass_reading"
+    title = "Beaucoup de dossiers consultés"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Vous avez consulté beaucoup de dossiers en une heure. La consultation est suspendue pour vous et reprend "
+            "d’elle-même au cours de l’heure qui vient. Si votre travail le demande, prévenez votre responsable."
+        )
+
+
+class Overloaded(Problem):
+    """Too many people sign in at once: nothing was tried, and nothing counts (security.md A-06)."""
+
+    status = 503
+    code = "overloaded"
+    title = "Service très sollicité"
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__("Beaucoup de personnes se connectent en ce moment. Réessayez dans quelques secondes.")
+
+
+class ActivationRefused(Problem):
+    """security.md A-02: one answer, whatever of a SIRET and an identifier does not go."""
+
+    status = 404
+    code = "activation_refused"
+    title = "Informations non reconnues"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Vérifiez le SIRET et l’identifiant entreprise. Si l’entreprise a déjà un espace, demandez à l’un de ses "
+            "administrateurs de vous inviter ou d’accepter votre mandat."
+        )
+
+
+class LinkRefused(Problem):
+    """One answer for a mailed link that is unknown, used, stopped or too old."""
+
+    status = 404
+    code = "link_refused"
+    title = "Lien non valable"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or "Ce lien n’est pas valable, ou ne l’est plus. En cas de doute, appelez-nous.")
+
+
+class OfficeCodeRefused(Problem):
+    """One answer for the code of a letter to a registered office that is unknown, wrong, used or too old."""
+
+    status = 404
+    code = "office_code_refused"
+    title = "Code non reconnu"
+
+    def __init__(self) -> None:
+        super().__init__("Ce code n’est pas valable. Vérifiez votre saisie sur le courrier, puis réessayez.")
+
+
+class WrongCredentials(Problem):
+    """One answer for unknown, wrong, suspended, revoked, not yet activated and blocked (security.md A-07, A-08)."""
+
+    status = 401
+    code = "wrong_credentials"
+    title = "Connexion impossible"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "L’adresse e-mail ou le mot de passe ne permet pas de vous connecter. Vérifiez votre saisie, ou choisissez "
+            "un nouveau mot de passe avec «\u00a0Mot de passe oublié\u00a0»."
+        )
+
+
+class WrongCode(Problem):
+    """One answer for wrong, expired, used and dead codes, and beyond the limits (security.md A-14, A-15)."""
+
+    status = 422
+    code = "wrong_code"
+    title = "Code non accepté"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Ce code n’est pas valable, ou ne l’est plus. Vérifiez votre saisie, ou demandez un nouveau code. "
+            "Après plusieurs codes refusés, la vérification est suspendue pendant une heure."
+        )
+
+
+class CodeNotSent(Problem):
+    """The SMS provider did not take the code; nothing is queued (security.md A-18). `app`: one is enrolled."""
+
+    status = 503
+    code = "code_not_sent"
+    title = "Le code n’a pas pu être envoyé"
+    retry_after = 30
+
+    def __init__(self, *, app: bool) -> None:
+        words = "L’envoi de SMS ne fonctionne pas pour le moment. Réessayez dans quelques instants"
+        other = ", ou utilisez votre application d’authentification." if app else "."
+        super().__init__(words + other)

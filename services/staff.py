@@ -12,6 +12,7 @@ from db import affiliations, audit, enrolments
 from db.pool import Connection, Pool, system
 from domain.affiliation import Refusal, Refused
 from services import idempotency
+from services.audit_trail import stop_mass_reading
 from services.callers import Caller, Scope
 from services.declarations import DoubtResolution, WaiverEnd
 from services.idempotency import Once
@@ -43,24 +44,31 @@ class StaffService:
         return Desk(items=[AffiliationSummary(**summary(row)) for row in rows])
 
     async def by_reference(self, caller: Caller, reference: str) -> Desk:
-        """Whose paper this is: the reference of its QR code, spaces and capitals as they come. Raises NotAllowed."""
+        """Whose paper this is: the reference of its QR code, spaces and capitals as they come. Raises NotAllowed,
+        MassReading."""
         caller.need(Scope.staff)
+        await stop_mass_reading(self._pool, caller)
         typed = "".join(reference.split()).lower()
         async with system(self._pool) as connection:
             rows = await connection.fetch(affiliations.BY_REFERENCE, typed)
+            await audit.viewed(connection, caller.actor, [row["id"] for row in rows], "reference")
         return Desk(items=[AffiliationSummary(**summary(row)) for row in rows])
 
     async def end_waiver(self, caller: Caller, affiliation_id: UUID, request: WaiverEnd) -> None:
         """A waiver ends before its time: the person is asked again at once. Raises NotAllowed, NotFound,
         RefusedByRules, EngineUnavailable."""
-        caller.need(Scope.staff)
+        caller.need(Scope.staff_write)
         async with system(self._pool) as connection:
             await _row(connection, affiliation_id)
             waived = await connection.fetchrow(enrolments.WAIVER, affiliation_id)
             if waived is None:
                 raise NotFound()
-            await connection.execute(
-                audit.ADD_ON_AFFILIATION, affiliation_id, "staff", caller.id, "waiver.ended", {"on": str(request.on)}
+            await audit.add(
+                connection,
+                "waiver.ended",
+                caller.actor,
+                affiliation_id=affiliation_id,
+                details={"on": str(request.on)},
             )
         ended = WaiverEnded(caller.actor, request.on)
         try:
@@ -76,7 +84,7 @@ class StaffService:
         self, caller: Caller, affiliation_id: UUID, request: DoubtResolution, once: Once | None
     ) -> AffiliationSummary:
         """Raises NotAllowed, NotFound, RefusedByRules, KeyReused, EngineUnavailable."""
-        caller.need(Scope.staff)
+        caller.need(Scope.staff_write)
         await self._claim(caller, affiliation_id, once)
         resolved = DoubtResolved(caller.actor, request.verdict)
         request_id = f"resolve_doubt/{caller.id}/{once.key if once else uuid4()}"

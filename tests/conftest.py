@@ -20,6 +20,20 @@ from tests.world import World, open_world
 DATABASE = "hcr"
 
 
+# Files of few tests that take long: begun first, they do not run alone at the end.
+LONGEST = (
+    *("tests/portal/test_browser.py", "tests/local/", "tests/faults/", "tests/portal/test_rights.py"),
+    *("tests/portal/test_space.py", "tests/test_bench.py", "tests/workflows/", "tests/services/", "tests/api/"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
     """A server with the application's logins and a migrated database."""
@@ -60,6 +74,7 @@ def config(
             "field_keys": f"1:{key()}",
             "blind_index_key": key(),
             "link_key": key(),
+            "password_pepper": key(),
             "documents_url": tmp_path_factory.mktemp("documents").as_uri(),
             "mail_settling_seconds": 1.0,
             "worker_graceful_shutdown_seconds": 1.0,

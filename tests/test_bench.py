@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from bench import arriving, declaring, documents, drafting, life, lists, memory, uploading
+from bench import arriving, declaring, documents, drafting, life, lists, login, memory, uploading
 from bench.report import Figure, percentile
 from bench.stack import Stack, open_stack
 
@@ -28,8 +28,9 @@ async def stack() -> AsyncIterator[Stack]:
         lambda stack: documents.measure(times=2),
         lambda stack: drafting.measure(stack, rounds=1, saves=3),
         lambda stack: uploading.measure(stack, times=1),
+        lambda stack: login.measure(stack, logins=1, reads=2, rounds=1, seconds=0.5),
     ],
-    ids=["life", "arriving", "declaring", "memory", "lists", "documents", "drafting", "uploading"],
+    ids=["life", "arriving", "declaring", "memory", "lists", "documents", "drafting", "uploading", "login"],
 )
 async def test_a_measurement_runs(stack: Stack, measure: Callable[[Stack], Awaitable[list[Figure]]]) -> None:
     figures = await measure(stack)

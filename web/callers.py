@@ -1,65 +1,157 @@
-"""Who is calling, for both doors: API keys and employees' session cookies."""
+"""Who is calling, for both doors: users' sessions, API keys and employees' sessions."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyCookie, HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
+from domain.rights import UserKind
 from services.access import WRITING_DAYS
-from services.api_keys import find_key
-from services.callers import Caller, EmployeeCaller, Scope
-from services.problems import NotAuthenticated
-from settings import Environment, Settings
+from services.callers import Caller, EmployeeCaller, Pending, Scope, SignedIn
+from services.problems import CsrfRefused, NotAuthenticated
+from settings import Settings
+from web.cookies import SESSION_OF, Cookie, cookie_of, set_cookie
+from web.csrf import SAFE, from_elsewhere, given_token
 from web.parts import Parts, parts
 
-EMPLOYEE_COOKIE = "employee"
+EMPLOYEE_COOKIE = Cookie.employee.value
 
 _bearer = HTTPBearer(auto_error=False, description="API key, `hcr_…`")
-_cookie = APIKeyCookie(name=EMPLOYEE_COOKIE, auto_error=False, description="Employee's session")
+# for the OpenAPI document: the cookies' names depend on https, so they are read by `cookie_of`
+_session = APIKeyCookie(name=Cookie.employer, auto_error=False, description="User's session, with X-CSRF-Token")
+_staff_session = APIKeyCookie(name=Cookie.staff, auto_error=False, description="Staff's session, with X-CSRF-Token")
+_employee_session = APIKeyCookie(name=Cookie.employee, auto_error=False, description="Employee's session")
+
+Use = Annotated[Parts, Depends(parts)]
+_Key = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def key_caller(
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    parts: Annotated[Parts, Depends(parts)],
+# --- users, and machines with an API key
+
+
+async def any_caller(request: Request, key: _Key, use: Use, _: Annotated[str | None, Depends(_session)]) -> Caller:
+    """The employer's user, member of staff or machine behind a request. Raises NotAuthenticated, TermsNotAccepted,
+    CsrfRefused, CompanySwitched."""
+    if key is not None:
+        return await _key_caller(request, key.credentials, use)
+    if cookie_of(request, Cookie.employer, use.config) is None and cookie_of(request, Cookie.staff, use.config):
+        return await _user(request, use, UserKind.staff)
+    return await _user(request, use, UserKind.employer)
+
+
+async def staff_caller(
+    request: Request, key: _Key, use: Use, _: Annotated[str | None, Depends(_staff_session)]
 ) -> Caller:
-    """The employer or member of staff behind the API key. Raises NotAuthenticated."""
-    caller = await find_key(parts.system, credentials.credentials) if credentials else None
-    if caller is None:
-        raise NotAuthenticated("Indiquez une clé d’accès valable dans l’en-tête Authorization.")
-    return caller
-
-
-async def staff_caller(caller: Annotated[Caller, Depends(key_caller)]) -> Caller:
-    """A member of staff, known as one before a body is read. Raises NotAuthenticated, NotAllowed."""
+    """A member of staff, known as one before a body is read. Raises as `any_caller`, NotAllowed."""
+    if key is not None:
+        caller = await _key_caller(request, key.credentials, use)
+    elif cookie_of(request, Cookie.staff, use.config) is None and cookie_of(request, Cookie.employer, use.config):
+        caller = await _user(request, use, UserKind.employer)  # and refused below, as one who is known
+    else:
+        caller = await _user(request, use, UserKind.staff)
     caller.need(Scope.staff)
     return caller
 
 
+async def staff_writer(caller: Annotated[Caller, Depends(staff_caller)]) -> Caller:
+    """Staff who may change something, known as such before a file is read. Raises as `staff_caller`."""
+    caller.need(Scope.staff_write)
+    return caller
+
+
+async def staff_user(caller: Annotated[Caller, Depends(staff_caller)]) -> Caller:
+    """A signed-in member of staff, no machine. Raises as `staff_caller`."""
+    caller.person()
+    return caller
+
+
+async def user_caller(caller: Annotated[Caller, Depends(any_caller)]) -> Caller:
+    """A signed-in user, no machine. Raises as `any_caller`, NotAllowed."""
+    caller.person()
+    return caller
+
+
+async def user_before_terms(request: Request, use: Use) -> Caller:
+    """A signed-in user who may still have terms to accept. Raises NotAuthenticated, CsrfRefused."""
+    kind = _kind(request, use.config)
+    return await _user(request, use, kind, terms=False)
+
+
+async def pending_user(request: Request, use: Use) -> Pending:
+    """Whose second factor is asked. Raises NotAuthenticated, CsrfRefused."""
+    kind = _kind(request, use.config)
+    token = cookie_of(request, SESSION_OF[kind], use.config)
+    pending = await use.sessions.pending(token, kind)
+    await _check_csrf(request, use, token or "")
+    return pending
+
+
+async def challenged_user(request: Request, use: Use) -> Pending | SignedIn:
+    """Of whom a code may be asked: whoever is signing in, or is signed in. Raises as `user_before_terms`,
+    TermsNotAccepted."""
+    kind = _kind(request, use.config)
+    token = cookie_of(request, SESSION_OF[kind], use.config)
+    user = await use.sessions.challenged(token, kind)
+    await _check_csrf(request, use, token or "")
+    return user
+
+
+def _kind(request: Request, config: Settings) -> UserKind:
+    staff = cookie_of(request, Cookie.staff, config) and not cookie_of(request, Cookie.employer, config)
+    return UserKind.staff if staff else UserKind.employer
+
+
+async def _user(request: Request, use: Parts, kind: UserKind, *, terms: bool = True) -> Caller:
+    token = cookie_of(request, SESSION_OF[kind], use.config)
+    caller = await use.sessions.caller(token, kind, terms=terms)
+    await _check_csrf(request, use, token or "")
+    request.state.caller = caller
+    return caller
+
+
+async def _check_csrf(request: Request, use: Parts, token: str) -> None:
+    if request.method in SAFE:
+        return
+    if from_elsewhere(request, use.config.public_base_url):
+        raise CsrfRefused()
+    await use.sessions.check_csrf(token, await given_token(request))
+
+
+async def _key_caller(request: Request, secret: str, use: Parts) -> Caller:
+    caller = await use.api_keys.caller(secret)
+    if caller is None:
+        raise NotAuthenticated("Indiquez une clé d’accès valable dans l’en-tête Authorization.")
+    request.state.caller = caller
+    return caller
+
+
+# --- employees
+
+
 async def employee_caller(
-    session: Annotated[str | None, Depends(_cookie)], parts: Annotated[Parts, Depends(parts)]
+    request: Request, use: Use, _: Annotated[str | None, Depends(_employee_session)]
 ) -> EmployeeCaller:
     """The employee behind the session cookie, ended or not: services know what that still does.
 
     Raises NotAuthenticated.
     """
-    return await parts.access.caller(session)
+    return await use.access.caller(cookie_of(request, Cookie.employee, use.config))
 
 
 def open_session(answer: Response, session: str, config: Settings) -> None:
     """Give a browser its session. The server ends it after some hours; what was being typed then is still taken in."""
-    answer.set_cookie(
-        EMPLOYEE_COOKIE,
-        session,
-        max_age=WRITING_DAYS * 24 * 3600,
-        httponly=True,
-        samesite="lax",
-        secure=config.environment is Environment.production,
-    )
+    set_cookie(answer, Cookie.employee, session, config, WRITING_DAYS * 24 * 3600)
 
 
-KeyCaller = Annotated[Caller, Depends(key_caller)]
+AnyCaller = Annotated[Caller, Depends(any_caller)]
 StaffCaller = Annotated[Caller, Depends(staff_caller)]
+StaffWriter = Annotated[Caller, Depends(staff_writer)]
+StaffUser = Annotated[Caller, Depends(staff_user)]
+UserCaller = Annotated[Caller, Depends(user_caller)]
+BeforeTerms = Annotated[Caller, Depends(user_before_terms)]
+ChallengedUser = Annotated[Pending | SignedIn, Depends(challenged_user)]
+PendingUser = Annotated[Pending, Depends(pending_user)]
 Employee = Annotated[EmployeeCaller, Depends(employee_caller)]

@@ -13,22 +13,41 @@ from temporalio.client import Client
 
 from activities.erasure import Eraser
 from activities.writing import Writer
-from composition import cipher, connect, providers, scanner, vault
+from composition import cipher, connect, passwords, providers, pwned_passwords, scanner, vault
 from db.pool import Pool, create_pool
 from gateways.encryption import FieldCipher
 from services.access import AccessService
+from services.access_review import AccessReviewService
+from services.activations import ActivationService
 from services.affiliations import AffiliationService
+from services.api_keys import ApiKeyService
+from services.company_recoveries import CompanyRecoveryService
 from services.deliveries import DeliveryService
+from services.devices import DeviceService
 from services.document_checks import DocumentCheckService
 from services.documents import DocumentService, Intake
 from services.enrolments import EnrolmentService
+from services.limits import Limiter
+from services.mandates import MandateService
+from services.notices import Outbox
+from services.password_resets import PasswordResetService
+from services.perimeter import PerimeterService
 from services.personal_data import PersonalDataService
 from services.pieces import PiecesTeller
+from services.profile import ProfileService
 from services.receipts import ReceiptService
+from services.second_factor import SecondFactorService
+from services.sessions import SessionService
+from services.sign_in import SignInService
 from services.staff import StaffService
+from services.staff_accounts import StaffAccountService
+from services.tools import Tools
+from services.users import UserService
 from settings import Settings
 from workflows.client import Affiliations
+from workflows.company_recoveries import CompanyRecoveries
 from workflows.histories import Histories
+from workflows.notices_client import Notices
 
 
 @dataclass(frozen=True)
@@ -49,6 +68,21 @@ class Parts:
     deliveries: DeliveryService
     staff: StaffService
     personal_data: PersonalDataService
+    tools: Tools
+    sessions: SessionService
+    sign_in: SignInService
+    second_factor: SecondFactorService
+    devices: DeviceService
+    password_resets: PasswordResetService
+    profile: ProfileService
+    users: UserService
+    access_review: AccessReviewService
+    mandates: MandateService
+    activations: ActivationService
+    company_recoveries: CompanyRecoveryService
+    perimeter: PerimeterService
+    api_keys: ApiKeyService
+    staff_accounts: StaffAccountService
 
 
 @asynccontextmanager
@@ -67,6 +101,19 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
     access = AccessService(web, system_pool, engine, fields)
     rpc_timeout = timedelta(seconds=config.temporal_rpc_timeout_seconds)
     eraser = Eraser(system_pool, files, Histories(client, rpc_timeout))
+    gateways = providers(system_pool, config)
+    queue = config.temporal_task_queue
+    tools = Tools(
+        config=config,
+        web=web,
+        system=system_pool,
+        cipher=fields,
+        passwords=passwords(config),
+        pwned=pwned_passwords(config),
+        limiter=Limiter(system_pool, fields),
+        outbox=Outbox(system_pool, Notices(client, queue, rpc_timeout)),
+        sms=gateways.sms,
+    )
     try:
         yield Parts(
             config=config,
@@ -82,9 +129,24 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             receipts=ReceiptService(web, fields),
             documents=DocumentService(web, fields, intake, teller),
             document_checks=DocumentCheckService(system_pool, fields, files, intake, teller),
-            deliveries=DeliveryService(system_pool, engine, providers(system_pool, config).post),
+            deliveries=DeliveryService(system_pool, engine, gateways.post),
             staff=StaffService(system_pool, engine),
             personal_data=PersonalDataService(system_pool, fields, files, eraser),
+            tools=tools,
+            sessions=SessionService(tools),
+            sign_in=SignInService(tools),
+            second_factor=SecondFactorService(tools),
+            devices=DeviceService(tools),
+            password_resets=PasswordResetService(tools),
+            profile=ProfileService(tools),
+            users=UserService(tools),
+            access_review=AccessReviewService(tools),
+            mandates=MandateService(tools),
+            activations=ActivationService(tools),
+            company_recoveries=CompanyRecoveryService(tools, CompanyRecoveries(client, queue, rpc_timeout)),
+            perimeter=PerimeterService(tools),
+            api_keys=ApiKeyService(tools),
+            staff_accounts=StaffAccountService(tools),
         )
     finally:
         await web.close()

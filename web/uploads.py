@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.documents import MOST_BYTES
 from services.problems import UnreadableUpload
+from web.csrf import FIELD, check_beside_file, content_type
 
 # the file, its name and the few fields beside it
 MAX_UPLOAD_BYTES = MOST_BYTES + 512 * 1024
@@ -31,11 +32,11 @@ class _InMemory(MultiPartParser):
 
 
 async def uploaded_file(request: Request) -> Uploaded:
-    """The file of a `multipart/form-data` request, in the part named `file`. Raises UnreadableUpload.
+    """The file of a `multipart/form-data` request, in the part named `file`. Raises UnreadableUpload, CsrfRefused.
 
     The body's size is limited for the whole application, whatever its Content-Length says.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "multipart/form-data":
+    if content_type(request) != "multipart/form-data":
         raise UnreadableUpload()
     try:
         form = await _InMemory(
@@ -48,6 +49,7 @@ async def uploaded_file(request: Request) -> Uploaded:
         if not isinstance(file, UploadFile) or not file.filename:
             raise UnreadableUpload()
         fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+        check_beside_file(request, fields.pop(FIELD, None))
         return Uploaded(fields, file.filename[:400], await file.read())
     finally:
         await form.close()

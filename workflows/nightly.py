@@ -1,6 +1,7 @@
-"""The night's work, run by a Temporal schedule: what is over is deleted, files and rows are held against each other.
+"""The night's work, run by a Temporal schedule: what is over is deleted, files and rows are held against each other,
+rights that nobody confirmed lapse.
 
-Both parts ask what is due and do it, so that repeating a night, or missing one, changes nothing in the end.
+Each part asks what is due and does it, so that repeating a night, or missing one, changes nothing in the end.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.contracts import (
+        LAPSE_RIGHTS,
         NIGHTLY_HEARTBEAT,
         NIGHTLY_RETRY,
         NIGHTLY_TIMEOUT,
         PURGE,
         RECONCILE_FILES,
+        Lapse,
+        Lapsed,
         Night,
         Purge,
         Purged,
@@ -28,14 +32,18 @@ with workflow.unsafe.imports_passed_through():
 class NightlyWorkflow:
     @workflow.run
     async def run(self) -> Night:
-        """Raises what a part failed with, once both have been tried."""
+        """Raises what a part failed with, once all have been tried."""
         purged, why = await self._part(PURGE, Purged, "retention: delete what is over", Purge(workflow.now()))
         self._show(purged, None)
         reconciled, other = await self._part(RECONCILE_FILES, Reconciled, "files without a row, rows without a file")
         self._show(purged, reconciled)
-        if failure := why or other:
+        lapsed, third = None, None
+        if workflow.patched("lapses-rights"):
+            lapsed, third = await self._part(LAPSE_RIGHTS, Lapsed, "reviews of rights, mandates", Lapse(workflow.now()))
+            self._show(purged, reconciled, lapsed)
+        if failure := why or other or third:
             raise failure
-        return Night(purged, reconciled)
+        return Night(purged, reconciled, lapsed)
 
     async def _part(self, name: str, result: Any, summary: str, *order: Any) -> tuple[Any, ActivityError | None]:
         try:
@@ -52,7 +60,7 @@ class NightlyWorkflow:
             return None, failed
         return done, None
 
-    def _show(self, purged: Purged | None, reconciled: Reconciled | None) -> None:
+    def _show(self, purged: Purged | None, reconciled: Reconciled | None, lapsed: Lapsed | None = None) -> None:
         lines = ["**purge**", *(f"- {rule}: {count}" for rule, count in _counts(purged).items())]
         if reconciled is not None:
             lines += [
@@ -60,6 +68,13 @@ class NightlyWorkflow:
                 "**files**",
                 f"- {reconciled.objects} objects, {reconciled.object_bytes} bytes, {reconciled.rows} rows",
                 f"- {reconciled.orphans_deleted} orphans deleted, {reconciled.missing} files missing",
+            ]
+        if lapsed is not None:
+            lines += [
+                "",
+                "**rights**",
+                f"- {lapsed.asked} to be confirmed, {lapsed.suspended} suspended, {lapsed.kept} kept",
+                f"- {lapsed.mandates_ended} mandates ended, {lapsed.mandates_ending} near their end",
             ]
         workflow.set_current_details("\n".join(lines))
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
+from http.cookies import SimpleCookie
 from typing import Any
 
 import httpx2
@@ -15,12 +16,16 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from db import register
+from db import api_keys
 from db.pool import system
 from domain.affiliation import Status
+from domain.rights import StaffRole
 from services.api_keys import key_hash
-from services.callers import Scope
+from services.callers import STAFF_SCOPES, Scope
+from services.sessions import csrf_token
 from tests.world import Employer, Life, World
+from web.cookies import Cookie
+from web.csrf import HEADER, SAFE
 
 BASE = "/api/v1"
 
@@ -49,7 +54,7 @@ async def app(world: World) -> AsyncIterator[FastAPI]:
 async def key_for(world: World, employer: Employer, *scopes: Scope) -> str:
     secret = f"hcr_{secrets.token_urlsafe(32)}"
     async with system(world.system) as connection:
-        await connection.fetchval(register.ADD_API_KEY, "test", key_hash(secret), list(scopes), [employer.company_id])
+        await connection.fetchval(api_keys.ADD_KNOWN, "test", key_hash(secret), list(scopes), [employer.company_id])
     return secret
 
 
@@ -81,10 +86,26 @@ def documented(app: FastAPI) -> list[tuple[str, re.Pattern[str], frozenset[int]]
     return found
 
 
-def client(app: FastAPI, key: str | None = None) -> httpx2.AsyncClient:
-    """A caller of the application. Every answer it gets, in any test, must be one that the OpenAPI document has."""
+async def with_own_token(request: httpx2.Request) -> None:
+    """What our own pages send with every change: the token that belongs to the cookie."""
+    if request.method in SAFE or HEADER in request.headers:
+        return
+    cookies = SimpleCookie(request.headers.get("cookie", ""))
+    door = Cookie.employee if request.url.path.startswith(f"{BASE}/enrolments") else Cookie.visit
+    if door in cookies:
+        request.headers[HEADER] = csrf_token(cookies[door].value)
+
+
+def client(
+    app: FastAPI, key: str | None = None, *, own_pages: bool = True, address: str = "127.0.0.1"
+) -> httpx2.AsyncClient:
+    """A caller of the application. Every answer it gets, in any test, must be one that the OpenAPI document has.
+
+    `own_pages`: its changes carry the token that employees' pages would give it. `address`: where it calls from.
+    """
 
     async def is_documented(answer: httpx2.Response) -> None:
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers.pop("x-request-id"))  # never the same: not to be compared
         path = answer.request.url.path
         for method, pattern, statuses in documented(app):
             if method == answer.request.method and pattern.fullmatch(path) and answer.status_code != 500:
@@ -93,10 +114,10 @@ def client(app: FastAPI, key: str | None = None) -> httpx2.AsyncClient:
 
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     return httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=app, raise_app_exceptions=False),
+        transport=httpx2.ASGITransport(app=app, raise_app_exceptions=False, client=(address, 1234)),
         base_url="http://testserver",
         headers=headers,
-        event_hooks={"response": [is_documented]},
+        event_hooks={"request": [with_own_token] if own_pages else [], "response": [is_documented]},
     )
 
 
@@ -112,7 +133,7 @@ async def door(app: FastAPI, world: World) -> AsyncIterator[Door]:
 @pytest.fixture
 async def staff(app: FastAPI, world: World) -> AsyncIterator[httpx2.AsyncClient]:
     employer = await world.employer()
-    async with client(app, await key_for(world, employer, Scope.staff)) as http:
+    async with client(app, await key_for(world, employer, *STAFF_SCOPES[StaffRole.super])) as http:
         yield http
 
 

@@ -425,7 +425,7 @@ async def doubt(config: Settings, temporal: WorkflowEnvironment) -> AsyncIterato
         async with (
             app.router.lifespan_context(app),
             client(app, await key_for(world, employer, Scope.read, Scope.write)) as http,
-            client(app, await key_for(world, employer, Scope.staff)) as staff,
+            client(app, await key_for(world, employer, Scope.staff, Scope.staff_write)) as staff,
         ):
             yield Doubt(Door(world, http, employer), staff, mail)
     await pool.close()

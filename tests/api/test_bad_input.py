@@ -13,8 +13,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from domain.rights import StaffRole
 from services.access import Access, Proof
-from services.callers import Scope
+from services.callers import STAFF_SCOPES, Scope
 from services.declarations import CorrectedContact, DoubtResolution, Pause, PreAffiliation, WaiverEnd, Withdrawal
 from services.document_checks import Accept, AskAgain
 from services.enrolment_form import PaperReturn, SaveDraft, Submission
@@ -298,7 +299,7 @@ async def stage(app: FastAPI, world: World) -> AsyncIterator[Stage]:
     life = await world.declare(employer)
     async with (
         client(app, await key_for(world, employer, Scope.read, Scope.write)) as boss,
-        client(app, await key_for(world, employer, Scope.staff)) as staff,
+        client(app, await key_for(world, employer, *STAFF_SCOPES[StaffRole.super])) as staff,
         employee_of(app, life) as employee,
     ):
         yield Stage({"employer": boss, "employee": employee, "staff": staff}, str(life.id))

@@ -17,6 +17,7 @@ from db import register
 from db.pool import Connection, Pool, create_pool, employee_side, system, tenant
 from domain.affiliation import Status
 from domain.identifiers import Civility
+from domain.rights import Role
 from domain.synthetic import synthetic_nir
 from local.database import APPLICATION, OWNER
 from local.postgres import PostgresServer
@@ -26,18 +27,23 @@ from tests.api.conftest import BASE, client, employee_of, key_for
 from tests.conftest import DATABASE
 from tests.enrolling import IBAN, family, save, send, upload, waived
 from tests.gateways.files.samples import rib_pdf
-from tests.world import Life, World
+from tests.users import add_user
+from tests.world import Employer, Life, World
 
 # What hcr_web may read at all; every row belongs to a company.
 READABLE = (
     *("company", "establishment", "employee", "affiliation", "contact", "affiliation_event", "dispatch", "enrolment"),
-    *("coverage", "dependant", "idempotency", "waiver"),
+    *("coverage", "dependant", "idempotency", "waiver", "membership", "mandate"),
 )
+# Users are nobody's rows: a company reads those who have, had or ask for rights on it, and of them no secret.
+USERS = ("portal_user", "invitation")
 # What an employee reads of themselves, and their employer does not (security.md Z-06).
 EMPLOYEES_OWN = ("signature", "document", "birth_date_tries")
 UNREADABLE = (
     *("access_token", "employee_session", "api_key", "delivery_event", "local_message", "audit_log"),
-    "erasure",
+    *("erasure", "company_contact", "terms_acceptance", "activation", "company_recovery", "trusted_device"),
+    *("known_address", "portal_session", "challenge", "wrong_code", "recovery_code", "password_reset", "email_change"),
+    *("phone_loss", "notice", "office_code", "rate_limit", "audit_chain", "audit_origin"),
 )
 NIR = synthetic_nir(Civility.madame, date(1990, 5, 12), order=411)
 WITHOUT_POLICY = {"schema_migration"}  # names and checksums of migrations: the owner's, nobody else reads it
@@ -74,8 +80,25 @@ async def two(world: World, app: FastAPI) -> Two:
                 await employee.post(f"{BASE}/enrolments/current/proof", json={"birth_date": "01/01/1901"})
                 assert (await send(employee, version)).status_code == 200
             await life.until(Status.finalised)
+        await _rights_on(world, employer)
         companies.append((lives[0], lives[1]))
     return Two(world, companies[0], companies[1])
+
+
+async def _rights_on(world: World, employer: Employer) -> None:
+    """A user who was invited, with a mandate."""
+    user = await add_user(world, {employer.company_id: Role.member})
+    async with system(world.system) as connection:
+        await connection.execute(
+            "INSERT INTO mandate (company_id, user_id) VALUES ($1, $2)", employer.company_id, user.id
+        )
+        await connection.execute(
+            "WITH made AS (INSERT INTO invitation (user_id, first_name, last_name, token_hash, expires_at)"
+            " VALUES ($1, 'Prénom', 'Essai', $2, now()) RETURNING id)"
+            " UPDATE membership SET invitation_id = made.id FROM made WHERE user_id = $1",
+            user.id,
+            user.id.bytes,
+        )
 
 
 def column(table: str) -> str:
@@ -93,17 +116,19 @@ async def test_without_a_context_the_web_role_sees_no_row_of_any_table(two: Two)
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
         for table in EMPLOYEES_OWN:
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+        for table in USERS:
+            assert await connection.fetchval(f"SELECT count(id) FROM {table}") == 0, table
         for table in UNREADABLE:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetchval(f"SELECT count(*) FROM {table}")
     async with system(two.world.system) as connection:
-        for table in (*READABLE, *EMPLOYEES_OWN):
+        for table in (*READABLE, *EMPLOYEES_OWN, *USERS):
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") > 0, f"nothing proven about {table}"
 
 
 async def test_the_two_lists_above_are_all_tables(two: Two) -> None:
     rows = await two.world.run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    assert {row["tablename"] for row in rows} == {*READABLE, *EMPLOYEES_OWN, *UNREADABLE, *WITHOUT_POLICY}
+    assert {row["tablename"] for row in rows} == {*(*READABLE, *EMPLOYEES_OWN, *USERS, *UNREADABLE, *WITHOUT_POLICY)}
 
 
 async def test_with_a_companys_context_only_its_rows_are_seen(two: Two) -> None:
@@ -116,6 +141,24 @@ async def test_with_a_companys_context_only_its_rows_are_seen(two: Two) -> None:
             for table in ("affiliation", "employee"):
                 query = f"SELECT count(*) FROM {table} WHERE company_id = $1"
                 assert await connection.fetchval(query, other.employer.company_id) == 0
+
+
+async def test_a_company_reads_the_users_who_have_rights_on_it_and_no_secret_of_theirs(two: Two) -> None:
+    for (mine, _), (other, _) in ((two.a, two.b), (two.b, two.a)):
+        async with tenant(two.world.web, [mine.employer.company_id]) as connection:
+            seen = {row["id"] for row in await connection.fetch("SELECT id FROM portal_user")}
+            memberships = await connection.fetch("SELECT user_id, company_id FROM membership")
+            assert seen == {row["user_id"] for row in memberships}
+            assert {row["company_id"] for row in memberships} == {mine.employer.company_id}
+            assert len(await connection.fetch("SELECT id FROM invitation")) == 1
+        others = await two.world.run("SELECT user_id FROM membership WHERE company_id = $1", other.employer.company_id)
+        assert not seen & {row["user_id"] for row in others}
+    for secret in ("password_hash", "phone_sealed", "totp_sealed", "failures", "code_due"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with tenant(two.world.web, [two.a[0].employer.company_id]) as connection:
+                await connection.execute(f"SELECT {secret} FROM portal_user")
+    async with employee_side(two.world.web, two.a[0].id) as connection:
+        assert await connection.fetch("SELECT id FROM portal_user") == []
 
 
 async def test_with_both_companies_both_are_seen_and_with_none_nothing(two: Two) -> None:
@@ -190,7 +233,9 @@ FORBIDDEN = [
             *("next_step_medium", "next_step_at", "pause", "closure", "policy", "company_id", "employee_id", "id"),
         )
     ),
-    *(f"DELETE FROM {table}" for table in (*READABLE, *UNREADABLE)),
+    *(f"DELETE FROM {table}" for table in (*READABLE, *USERS, *UNREADABLE)),
+    *(f"UPDATE membership SET {column} = {column}" for column in ("role", "accepted_at", "suspended_at", "company_id")),
+    "INSERT INTO membership (user_id, company_id, role) VALUES (uuidv7(), uuidv7(), 'administrator')",
     *(f"TRUNCATE {table}" for table in ("affiliation", "audit_log")),
     "UPDATE audit_log SET event = 'x'",
     "SELECT * FROM audit_log",

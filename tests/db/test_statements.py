@@ -36,7 +36,7 @@ WEB = [
             *("STATE", "EMPLOYERS_CONTACT"),
         ),
         "access": ("BIRTH_DATE_PAUSE", "COUNT_WRONG_BIRTH_DATE", "RIGHT_BIRTH_DATE"),
-        "audit": ("ADD", "ADD_ON_AFFILIATION"),
+        "audit": ("ADD", "ADD_ON_AFFILIATION", "ADD_ENTRY", "ADD_VIEWS"),
         "documents": ("ADD", "OF_AFFILIATION", "QUOTA", "REMOVE", "SET_PIECES"),
         "dispatches": ("OF_AFFILIATION",),
         "enrolments": (

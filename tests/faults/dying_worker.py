@@ -27,7 +27,12 @@ contracts.HAND_OVER_TIMEOUT = timedelta(seconds=ATTEMPT_SECONDS)
 
 from settings import settings  # noqa: E402  (the time limit is read when the workflow's module is)
 
-MODULES = {"hand_over": "activities.hand_over", "record": "activities.record", "send": "gateways.local_boxes"}
+MODULES = {
+    "hand_over": "activities.hand_over",
+    "notice": "activities.notices",
+    "record": "activities.record",
+    "send": "gateways.local_boxes",
+}
 
 
 def die_at(place: str, number: int, moment: str) -> None:

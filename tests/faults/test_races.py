@@ -14,9 +14,10 @@ from activities.contracts import workflow_id
 from composition import connect
 from domain.affiliation import PauseReason, Status
 from domain.policy import Policy, Reminder
+from domain.rights import StaffRole
 from local.ports import free_port
 from services.access import AccessService
-from services.callers import Caller, EmployeeCaller, Scope
+from services.callers import STAFF_SCOPES, Caller, EmployeeCaller, Scope
 from services.declarations import CorrectedContact, Pause, Withdrawal, WithdrawalReason
 from services.enrolment_form import PaperReturn, SaveDraft, Submission
 from services.enrolments import EnrolmentService
@@ -132,7 +133,7 @@ async def test_a_submission_and_a_withdrawal_at_once_end_in_one_of_the_two(world
 
 async def test_paper_and_online_at_once_one_wins_and_the_other_is_told(world: World) -> None:
     life, submission = await invited(world)
-    staff = Caller("staff", (life.employer.company_id,), frozenset({Scope.staff}))
+    staff = Caller("staff", (life.employer.company_id,), STAFF_SCOPES[StaffRole.write])
     paper = PaperReturn(answers={"level": "BASE", "signature": "Camille Essai"}, missing=("rib",))
     results = await asyncio.gather(
         enrolments(world).submit(employee(life), submission),

@@ -18,6 +18,7 @@ from services.declarations import Pause, WithdrawalReason
 from services.problems import RefusedByRules
 from tests.histories import gateways
 from tests.histories.scene import Scene
+from tests.recovering import Recovery, begun, orphaned, started
 from tests.world import Life
 
 Path = Callable[[Scene], Awaitable[Life]]
@@ -317,6 +318,44 @@ async def refused_requests_leave_nothing(scene: Scene) -> Life:
     return life
 
 
+async def company_recovery_granted(scene: Scene) -> Life:
+    recovery = await _company_recovery(scene)
+    await recovery.advance_days(12)
+    await recovery.enter_code()
+    await recovery.advance_days(8)
+    await recovery.handle.result()
+    return recovery
+
+
+async def company_recovery_stopped(scene: Scene) -> Life:
+    """Somebody objects after the code."""
+    recovery = await _company_recovery(scene)
+    await recovery.enter_code()
+    await recovery.stop()
+    await recovery.handle.result()
+    return recovery
+
+
+async def company_recovery_expired(scene: Scene) -> Life:
+    recovery = await _company_recovery(scene)
+    await recovery.advance_days(32)
+    await recovery.handle.result()
+    return recovery
+
+
+async def company_recovery_undeliverable(scene: Scene) -> Life:
+    employer, _ = await orphaned(scene.world)
+    await scene.world.run("UPDATE company SET office_city = NULL WHERE id = $1", employer.company_id)
+    recovery = await started(scene.world, employer)
+    await recovery.handle.result()
+    return recovery
+
+
+async def _company_recovery(scene: Scene) -> Recovery:
+    employer, _ = await orphaned(scene.world)
+    return await begun(scene.world, employer)
+
+
 async def _with_an_uncertain_letter(scene: Scene) -> Life:
     address = {"line1": gateways.UNCLEAR_STREET, "postcode": "75011", "city": "Paris"}
     life = await scene.world.declare(await scene.world.employer(), email=None, address=address)
@@ -361,5 +400,9 @@ PATHS: Mapping[str, Path] = {
         reminded_by_sms,
         restart,
         refused_requests_leave_nothing,
+        company_recovery_granted,
+        company_recovery_stopped,
+        company_recovery_expired,
+        company_recovery_undeliverable,
     )
 }

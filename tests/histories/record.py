@@ -26,6 +26,7 @@ from local.temporal import executable, extra_arguments
 from settings import Settings
 from tests.histories import corpus
 from tests.histories.gateways import told
+from tests.histories.notices import NOTICES
 from tests.histories.paths import PATHS
 from tests.histories.scene import Scene
 from tests.world import World, open_world
@@ -65,11 +66,17 @@ async def _record(database_url: str, wanted: list[str]) -> None:
         open_world(config, temporal, told(providers(pool, config))) as world,
     ):
         for path_name in wanted:
-            history = await (_swept(world) if path_name == SWEEP_ID else _lived(world, path_name))
+            history = await _recorded(world, path_name)
             corpus.save(path_name, history)
             print(f"{path_name}: {len(history.events)} events")
     await pool.close()
     corpus.COMMANDS.write_text(corpus.fingerprint(), encoding="utf-8")
+
+
+async def _recorded(world: World, path_name: str) -> WorkflowHistory:
+    if path_name == SWEEP_ID:
+        return await _swept(world)
+    return await (NOTICES[path_name](world) if path_name in NOTICES else _lived(world, path_name))
 
 
 async def _lived(world: World, path_name: str) -> WorkflowHistory:
@@ -86,6 +93,6 @@ async def _swept(world: World) -> WorkflowHistory:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
-    asyncio.run(record(sys.argv[1:] or [*PATHS, SWEEP_ID]))
+    asyncio.run(record(sys.argv[1:] or [*PATHS, *NOTICES, SWEEP_ID]))
     sys.stdout.flush()
     os._exit(0)  # as worker.py: the interpreter's own exit can crash in the SDK's threads

@@ -39,7 +39,7 @@ from tests.world import Life, World
 from workflows.affiliation import AffiliationWorkflow
 from workflows.waiver import WaiverWorkflow
 
-STAFF = Caller("staff-1", (), frozenset({Scope.staff, Scope.read}))
+STAFF = Caller("staff-1", (), frozenset({Scope.staff, Scope.staff_write, Scope.read}))
 STAFF_ACTOR = Actor(ActorKind.staff, "staff-1")
 WAIT_SECONDS = 10
 SUBMIT = """

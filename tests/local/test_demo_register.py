@@ -12,6 +12,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from composition import passwords
+from db import api_keys
 from domain.affiliation import Attention, Closure, PauseReason, Status
 from domain.identifiers import Civility
 from domain.media import Language, Medium
@@ -19,9 +21,10 @@ from domain.synthetic import synthetic_nir, synthetic_siren
 from local import demo_register
 from local.demo_people import COMPANIES, PEOPLE, Story
 from local.demo_register import KEYS_FILE, load
+from local.demo_users import USERS, to_activate
 from local.errors import LocalError
 from local.processes import Child
-from services.api_keys import find_key
+from services.api_keys import key_hash
 from services.callers import Scope
 from settings import Environment, Settings
 from tests.world import World
@@ -100,6 +103,12 @@ async def loaded(world: World) -> int:
     return count
 
 
+async def key_row(world: World, secret: str) -> asyncpg.Record:
+    """What a key opens. Fails when nobody knows it."""
+    (row,) = await world.run(api_keys.FIND, key_hash(secret))
+    return row
+
+
 async def counts(world: World) -> list[int]:
     tables = ("company", "establishment", "employee", "affiliation", "dispatch", "affiliation_event", "api_key")
     return [(await world.run(f"SELECT count(*) FROM {table}"))[0][0] for table in tables]
@@ -153,19 +162,34 @@ async def test_a_second_load_adds_nothing_and_starts_nothing(
     assert (await load(settings), await counts(world)) == before
 
 
+async def test_the_demo_users_sign_in_with_the_password_that_is_told(world: World, settings: Settings) -> None:
+    register = await load(settings, wait_seconds=60)
+    rows = await world.run(
+        "SELECT u.email, u.password_hash, m.role FROM portal_user u LEFT JOIN membership m ON m.user_id = u.id"
+        " WHERE u.email LIKE '%@example.fr'"
+    )
+    found = {row["email"]: row for row in rows}
+    check = passwords(settings)
+    for user in USERS:
+        assert found[user.email]["role"] == user.role
+        assert await check.matches(found[user.email]["password_hash"], register.password)
+    assert register.password not in repr(register)
+    activated = await world.run("SELECT siren FROM company WHERE activated_at IS NOT NULL AND siren = ANY ($1)", SIRENS)
+    assert [row["siren"] for row in activated] == SIRENS[:1]
+    assert "999000425" in to_activate()
+
+
 async def test_the_keys_open_what_they_should_and_only_their_hashes_are_stored(
     world: World, settings: Settings
 ) -> None:
     register = await load(settings, wait_seconds=60)
     path = settings.local_dir / KEYS_FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    employer = await find_key(world.system, register.api_key)
-    staff = await find_key(world.system, register.staff_key)
-    assert employer is not None
-    assert staff is not None
-    assert employer.scopes == {Scope.read, Scope.write}
-    assert len(employer.companies) == len(COMPANIES)
-    assert staff.scopes == {Scope.staff}
+    employer = await key_row(world, register.api_key)
+    staff = await key_row(world, register.staff_key)
+    assert set(employer["scopes"]) == {Scope.read, Scope.write}
+    assert len(employer["company_ids"]) == len(COMPANIES)
+    assert set(staff["scopes"]) == {Scope.staff, Scope.staff_write, Scope.staff_export}
     stored = await world.run("SELECT to_jsonb(k) ::text FROM api_key k")
     assert not [row for row in stored if register.api_key in row[0] or register.staff_key in row[0]]
 
@@ -174,7 +198,7 @@ async def test_the_keys_open_what_they_should_and_only_their_hashes_are_stored(
     again = await load(settings, wait_seconds=60)
 
     assert again.api_key != register.api_key
-    assert await find_key(world.system, again.api_key) is not None
+    assert await key_row(world, again.api_key)
     assert again.people == len(PEOPLE)
     assert (await everybody(world)).keys() == people.keys()
 

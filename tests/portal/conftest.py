@@ -18,6 +18,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.api.conftest import app, client, door, key_for
 from tests.world import Life
+from web.cookies import Cookie
 
 __all__ = ["app", "door", "key_for"]  # fixtures of the JSON door, used here too
 
@@ -29,6 +30,7 @@ async def pages(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser's requests, without a browser."""
     async with client(app) as http:
         http.headers.update(SAME_ORIGIN)
+        http.cookies.set(Cookie.visit, "a-visit-that-began-before")
         yield http
 
 

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Request
 from domain.affiliation import Status
 from messages.emails import EMAIL_KINDS, render_email
 from services.callers import Scope
-from tests.api.conftest import Door, client, key_for
+from tests.api.conftest import Door, client, key_for, with_own_token
 from tests.enrolling import IBAN, alone, complete, family, save, upload, waived
 from tests.gateways.files import samples
 from tests.messages.samples import EMAIL
@@ -29,6 +29,8 @@ Scheme = Literal["light", "dark"]
 LOOKS: list[tuple[Scheme, int]] = [("light", 390), ("light", 1280), ("dark", 390), ("dark", 1280)]
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+
+OWN_TOKEN = {"request": [with_own_token]}
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ async def _visits(door: Door, served: Served) -> list[Visit]:
     }
     links = {life: await link_of(life) for life in (new, drafted, insured, arabic, waiving)}
     for life, given in answers.items():
-        async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN) as employee:
+        async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN, event_hooks=OWN_TOKEN) as employee:
             await employee.get(links[life])
             if life in (insured, waiving):
                 await complete(employee, given)
@@ -114,9 +116,9 @@ async def _visits(door: Door, served: Served) -> list[Visit]:
             await save(employee, given)
             for name, content in (("rib.pdf", samples.rib_pdf(IBAN, "A")), ("rib-de-travers.jpg", samples.photo())):
                 assert (await upload(employee, "rib", name, content)).status_code == 201
-    async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN) as first:
+    async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN, event_hooks=OWN_TOKEN) as first:
         await first.get(links[new])
-        async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN) as second:
+        async with httpx2.AsyncClient(base_url=served.address, headers=SAME_ORIGIN, event_hooks=OWN_TOKEN) as second:
             await second.get(links[new])
             await save(first, {"city": "Lille", "nir": "12", "iban": IBAN})
             conflict = {"version": 0, "answers": {"city": "Nice", "nir": "13"}}

@@ -16,12 +16,19 @@ from activities.contracts import EventKind, workflow_id
 from api.app import create_app
 from domain.affiliation import Status
 from domain.media import MessageKind
+from gateways.access_links import LinkKind, link_address
+from gateways.local_boxes import LocalBoxes, LocalSms
+from gateways.sms import Sms
 from local.temporal import executable
 from messages import words
+from messages.code_sms import render_code_sms
+from messages.notices import NoticeKind
 from portal import dev_clock
 from settings import Environment
 from tests.api.conftest import Door, client
+from tests.noticing import add_recovery, add_reset, give_office, handle, notify, settled
 from tests.portal.conftest import SAME_ORIGIN, link_of
+from tests.users import add_user
 from tests.world import Life, World
 
 NOBODY = UUID("00000000-0000-7000-8000-00000000dead")  # the same in every process: it names tests
@@ -237,6 +244,7 @@ async def test_development_pages_refuse_other_sites(door: Door, app: FastAPI) ->
 async def test_production_has_no_development_pages(world: World) -> None:
     production = create_app(world.config.model_copy(update={"environment": Environment.production}), world.client)
     async with client(production) as http:
+        http.base_url = world.config.public_base_url
         for path in ("/dev", "/dev/courriels", f"/dev/affiliations/{uuid4()}", f"/dev/messages/{uuid4()}/html"):
             assert (await http.get(path)).status_code == 404
         for path in (f"/dev/affiliations/{uuid4()}/horloge", f"/dev/messages/{uuid4()}/rebond"):
@@ -283,3 +291,60 @@ def test_every_event_step_and_message_has_words() -> None:
         assert words.event_label(kind)
     for step in (*MessageKind, "abandonment"):
         assert words.step_label(step)
+
+
+# --- notices and codes, which no affiliation sends
+
+
+async def test_a_notice_lies_in_the_mailbox_with_its_link_to_follow(door: Door, pages: httpx2.AsyncClient) -> None:
+    user = await add_user(door.world)
+    reset = await add_reset(door.world, user.id)
+    notice = await notify(door.world, NoticeKind.password_reset, user_id=user.id, subject_id=reset)
+    await settled(door.world, notice)
+    listed = (await pages.get("/dev/courriels")).text
+    row = listed[listed.index(str(notice)) :].split("</li>")[0]
+    assert "Choisissez un nouveau mot de passe" in row
+    assert user.email in row
+    page = (await pages.get(f"/dev/messages/{notice}")).text
+    config = door.world.config
+    link = link_address(door.world.cipher, config.public_base_url, LinkKind.password_reset, reset)
+    assert f'<a href="{link}">' in page
+    assert "Ce que le salarié peut ouvrir" not in page
+
+
+async def test_a_notice_may_bounce_too(door: Door, pages: httpx2.AsyncClient) -> None:
+    user = await add_user(door.world)
+    notice = await notify(door.world, NoticeKind.new_device, user_id=user.id)
+    await settled(door.world, notice)
+    await handle(door.world, notice).result()
+    answer = await pages.post(f"/dev/messages/{notice}/rebond")
+    assert answer.headers["location"] == f"/dev/messages/{notice}?note=signale"
+    page = (await pages.get(answer.headers["location"])).text
+    assert "noté comme rejeté" in page
+    assert "L’adresse n’existe pas" not in page.split("Simuler le prestataire")[1]
+
+
+async def test_a_code_lies_in_the_phone(door: Door, pages: httpx2.AsyncClient) -> None:
+    sms = Sms(str(uuid4()), "+33612345678", render_code_sms("048291", "127.0.0.1"))
+    await LocalSms(LocalBoxes(door.world.system)).send(sms)
+    assert "Code par SMS" in (await pages.get("/dev/courriels")).text
+    page = (await pages.get(f"/dev/messages/{sms.dispatch_id}")).text
+    assert "048291" in page
+    assert "/e/" not in page
+
+
+async def test_the_code_of_a_letter_to_a_company_has_its_page(door: Door, pages: httpx2.AsyncClient) -> None:
+    employer = await door.world.employer()
+    await give_office(door.world, employer)
+    recovery = await add_recovery(door.world, employer)
+    notice = await notify(
+        door.world,
+        NoticeKind.recovery_letter,
+        medium="post",
+        subject_id=recovery,
+        company_id=employer.company_id,
+    )
+    await settled(door.world, notice)
+    page = (await pages.get(f"/dev/messages/{notice}")).text
+    assert "Lettre à une entreprise" in page
+    assert f'<a href="{door.world.config.public_base_url}/acces/code">' in page

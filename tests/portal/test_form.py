@@ -631,6 +631,7 @@ async def test_the_browsers_language_counts_before_another_is_chosen(app: FastAP
 )
 async def test_a_change_of_language_leads_nowhere_else(app: FastAPI, back: str) -> None:
     async with client(app) as http:
+        await http.get("/courrier")
         answer = await http.post("/dossier/langue", data={"langue": "en", "retour": back}, headers=NAVIGATION)
         assert (answer.status_code, answer.headers["location"]) == (303, "/dossier")
         unknown = await http.post("/dossier/langue", data={"langue": "tlh"}, headers=NAVIGATION)
@@ -640,6 +641,7 @@ async def test_a_change_of_language_leads_nowhere_else(app: FastAPI, back: str) 
 async def test_hand_made_forms_change_nothing_they_should_not(door: Door, app: FastAPI) -> None:
     life = await door.declare()
     async with person(app, life) as me:
+        await me.open("/dossier/etapes/contact")
         for fields in (
             {"_seen": "not json", "city": "Nice"},
             {"_seen": "[]", "city": "Nice"},

@@ -19,10 +19,11 @@ from api.app import create_app
 from composition import vault
 from db.migrate import migrate
 from domain.affiliation import Status
+from domain.rights import StaffRole
 from gateways.files.storage import FileVault
 from local.database import APPLICATION, OWNER, prepare
 from local.postgres import PostgresServer
-from services.callers import Scope
+from services.callers import STAFF_SCOPES, Scope
 from settings import Settings
 from tests.api.conftest import BASE, client, employee_of, key_for
 from tests.enrolling import alone, save, send, upload
@@ -140,5 +141,6 @@ async def kept(
 
 @pytest.fixture
 async def staff(kept: Kept) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client(kept.app, await key_for(kept.world, await kept.world.employer(), Scope.staff)) as http:
+    key = await key_for(kept.world, await kept.world.employer(), *STAFF_SCOPES[StaffRole.super])
+    async with client(kept.app, key) as http:
         yield http

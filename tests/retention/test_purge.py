@@ -19,6 +19,7 @@ from domain.retention import Action, beginning_of, due_on, rule, rules
 from domain.working_time import paris_date
 from tests.api.conftest import BASE
 from tests.enrolling import family, waived
+from tests.retention.accounts import unused_account
 from tests.retention.conftest import Kept
 from tests.world import Life
 from workflows.nightly import NightlyWorkflow
@@ -73,6 +74,17 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
             "INSERT INTO erasure (employee_id, affiliation_ids, reason, finished_at)"
             " VALUES (uuidv7(), '{}', 'former', now())"
         )
+        user = await unused_account(connection, insured.employer.company_id)
+        await connection.execute(
+            "INSERT INTO company_contact (company_id, email) VALUES ($1, 'contact@exemple.fr')",
+            gone.employer.company_id,
+        )
+        await connection.execute(
+            "UPDATE company SET closed_on = (now() AT TIME ZONE 'Europe/Paris')::date WHERE id = $1",
+            gone.employer.company_id,
+        )
+        await connection.execute("INSERT INTO rate_limit (key, tat) VALUES ('\\x01', now())")
+        await connection.execute("INSERT INTO audit_origin (audit_id, network) VALUES (-1, '192.0.2.1')")
     of = {life: f"affiliation_id = '{life.id}'" for life in (abandoned, insured, gone, excused)}
     watched = {
         "sessions": f"employee_session WHERE {of[insured]}",
@@ -89,7 +101,25 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
         "never_affiliated": f"affiliation WHERE id = '{abandoned.id}'",
         "coverages": f"coverage WHERE {of[gone]}",
         "waivers": f"waiver WHERE {of[excused]}",
+        "codes": f"challenge WHERE user_id = '{user}'",
+        "portal_sessions": f"portal_session WHERE user_id = '{user}'",
+        "devices": " UNION ALL ".join(
+            f"SELECT FROM {table} WHERE user_id = '{user}'" for table in ("trusted_device", "known_address")
+        ),
+        "access_links": " UNION ALL ".join(
+            f"SELECT FROM {table} WHERE {whose}"
+            for table, whose in {
+                **dict.fromkeys(("invitation", "password_reset", "email_change", "phone_loss"), f"user_id = '{user}'"),
+                **dict.fromkeys(("activation", "company_recovery"), f"company_id = '{insured.employer.company_id}'"),
+            }.items()
+        ),
+        "notices": f"notice WHERE user_id = '{user}' AND medium = 'post'",
+        "users": f"portal_user WHERE id = '{user}'",
+        "rate_limits": "rate_limit WHERE key = '\\x01'",
+        "audit_origins": "audit_origin WHERE audit_id = -1",
+        "company_contacts": f"company_contact WHERE company_id = '{gone.employer.company_id}'",
     }
+    watched = {name: f"({query}) AS rows" if "UNION" in query else query for name, query in watched.items()}
     timed = {name for name, one in rules().items() if one.action is not Action.keep}
     assert set(watched) == timed - {"security_log"}, "a rule without its test; the log has its own"
     files = {life: await kept.object_keys(life) for life in of}
@@ -99,6 +129,8 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
 
     for due in sorted({due_on(rule(name), day) for name in watched}):
         names = [name for name in watched if due_on(rule(name), day) == due]
+        if "users" in names:
+            await told_of_the_end(kept, due - timedelta(days=30))
         await night(kept, due - timedelta(days=1))
         for name in names:
             assert await kept.count(watched[name]) > 0, f"{name}: gone before its day"
@@ -125,6 +157,16 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
     assert gone_events.count("file.purged") == 2
     # what names nobody is kept
     assert "form.submitted" in [row["event"] for row in await _audit(kept, gone)]
+
+
+async def told_of_the_end(kept: Kept, day: date) -> None:
+    """The night that tells people that their account ends, and the e-mails left."""
+    await night(kept, day)
+    told = await kept.world.run(
+        "UPDATE notice SET state = 'handed_over', created_at = $1 WHERE kind = 'account_ending' RETURNING details",
+        beginning_of(day) + AT,
+    )
+    assert {row["details"]["on"] for row in told} == {(day + timedelta(days=30)).isoformat()}
 
 
 async def _audit(kept: Kept, life: Life) -> list[asyncpg.Record]:
@@ -221,5 +263,7 @@ async def test_the_nights_workflow_says_what_it_did_in_counts(kept: Kept) -> Non
     assert done.purged is not None
     assert done.purged.by_rule["idempotency_keys"] >= 1
     assert done.reconciled is not None
+    assert done.lapsed is not None
+    assert done.lapsed.failed == 0
     metadata = await handle.query("__temporal_workflow_metadata")
     assert "idempotency_keys: " in str(metadata)

@@ -6,6 +6,7 @@ import base64
 import os
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -18,12 +19,19 @@ from gateways.files.storage import FileVault, open_store
 from services.key_rotation import KeyRotation
 from settings import Settings
 from tests.enrolling import family
+from tests.retention.accounts import unused_account
 from tests.retention.conftest import Kept
 
 
 def with_keys(config: Settings, field_keys: str) -> FieldCipher:
     changed = Settings.model_validate({**config.model_dump(), "field_keys": field_keys})
     return cipher(changed)
+
+
+async def challenge_of(kept: Kept, user: UUID) -> UUID:
+    [row] = await kept.world.run("SELECT id FROM challenge WHERE user_id = $1", user)
+    found: UUID = row["id"]
+    return found
 
 
 @pytest.fixture
@@ -33,9 +41,17 @@ async def ring(kept: Kept) -> tuple[str, str]:
         life = await kept.declare()
         await kept.complete(life, family())
     old = kept.world.config.field_keys.get_secret_value()
+    keys = with_keys(kept.world.config, old)
     for row in await kept.world.run("SELECT id FROM dependant WHERE nir_sealed IS NULL"):
-        sealed = with_keys(kept.world.config, old).encrypt("2" * 15, "dependant", "nir", str(row["id"]))
+        sealed = keys.encrypt("2" * 15, "dependant", "nir", str(row["id"]))
         await kept.world.run("UPDATE dependant SET nir_sealed = $2 WHERE id = $1", row["id"], sealed)
+    async with system(kept.world.system) as connection:
+        user = await unused_account(connection, life.employer.company_id)
+    ids = {"portal_user": user, "challenge": await challenge_of(kept, user)}
+    for place in sealed_columns():
+        if row_id := ids.get(place.table):
+            sealed = keys.encrypt("0639980001", place.table, place.field, str(row_id))
+            await kept.world.run(f"UPDATE {place.table} SET {place.column} = $2 WHERE id = $1", row_id, sealed)
     return old, f"2:{base64.b64encode(os.urandom(32)).decode()},{old}"
 
 

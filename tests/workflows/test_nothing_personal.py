@@ -35,6 +35,7 @@ from composition import connect, providers
 from db.pool import create_pool
 from domain.affiliation import Status
 from domain.identifiers import Civility
+from domain.rights import StaffRole
 from domain.synthetic import synthetic_iban, synthetic_mobile, synthetic_nir
 from gateways.delivery import DeliveryKind
 from gateways.letter_codes import format_code
@@ -45,7 +46,7 @@ from local.ports import free_port
 from local.postgres import PostgresServer
 from local.temporal import TemporalServer
 from observability import JsonFormatter
-from services.callers import Scope
+from services.callers import STAFF_SCOPES, Scope
 from settings import Settings
 from tests.api.conftest import client, key_for
 from tests.enrolling import family, save, send, upload
@@ -363,9 +364,8 @@ async def _handed_over_and_erased(
     life = await _declare(world, http, employer, world.declaration(employer, **canaries.person("third")), canaries)
     canaries.add("third link", await _link(life), secret=True)
     people = f"/api/v1/staff/people/{(await life.row())['employee_id']}"
-    async with client(
-        app, canaries.add("staff key", await key_for(world, employer, Scope.staff), secret=True)
-    ) as staff:
+    staff_key = await key_for(world, employer, *STAFF_SCOPES[StaffRole.super])
+    async with client(app, canaries.add("staff key", staff_key, secret=True)) as staff:
         for ending in ("json", "pdf", "zip"):
             assert (await staff.get(f"{people}/personal-data.{ending}")).status_code == 200
         assert (await staff.post(f"{people}/erasure", json={"reason": "objection"})).status_code == 409

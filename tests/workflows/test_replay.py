@@ -11,13 +11,17 @@ from temporalio.workflow import NondeterminismError
 
 from tests.histories import corpus
 from tests.histories.mutants import ShowsBeforeItRecords, WaitsFirst, WaitsInEveryLife
+from tests.histories.notices import NOTICES
 from tests.histories.paths import PATHS
 from workflows.affiliation import AffiliationWorkflow
+from workflows.company_recovery import CompanyRecoveryWorkflow
 from workflows.converter import DATA_CONVERTER
+from workflows.notice import NoticeWorkflow
 from workflows.runners import watchful_runner
 from workflows.sweep import SweepWorkflow
 from workflows.waiver import WaiverWorkflow
 
+WORKFLOWS = (AffiliationWorkflow, WaiverWorkflow, SweepWorkflow, NoticeWorkflow, CompanyRecoveryWorkflow)
 # what nothing in Temporal may look like: an e-mail, a telephone, a NIR, an IBAN, a link
 PERSONAL = re.compile(r"@|\+33|\b[12]\d{12}(?:\d{2})?\b|\bFR\d{2}|https?:|rue |Essai|Camille|HÔTEL", re.IGNORECASE)
 
@@ -29,7 +33,9 @@ def replayer(*workflows: type[Any]) -> Replayer:
 
 @pytest.mark.parametrize("name", corpus.names())
 async def test_a_recorded_life_replays_on_todays_code(name: str) -> None:
-    await replayer(AffiliationWorkflow, WaiverWorkflow, SweepWorkflow).replay_workflow(corpus.load(name))
+    await replayer(
+        AffiliationWorkflow, WaiverWorkflow, SweepWorkflow, CompanyRecoveryWorkflow, NoticeWorkflow
+    ).replay_workflow(corpus.load(name))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,7 @@ async def test_replaying_notices_a_changed_order_of_commands(mutant: type[Any], 
 
 
 def test_every_path_is_recorded() -> None:
-    assert set(PATHS) <= set(corpus.names())
+    assert {*PATHS, *NOTICES} <= set(corpus.names())
 
 
 def test_the_sequence_of_commands_is_the_committed_one() -> None:

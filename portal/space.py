@@ -1,0 +1,137 @@
+"""The frame of the employers' and staff's pages: who is signed in, where to go on, what goes wrong as pages."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from markupsafe import Markup
+
+from domain.rights import UserKind
+from portal.pages import PAGE_POLICY, PageRoute, page, see_other, with_retry
+from services.callers import Caller
+from services.greetings import Greeting, greeting
+from services.problems import (
+    FieldError,
+    InvalidFields,
+    NotAuthenticated,
+    Overloaded,
+    Problem,
+    StepUpNeeded,
+    TermsNotAccepted,
+)
+from services.sessions import csrf_token
+from web.cookies import SESSION_OF, Cookie, cookie_of, set_cookie
+from web.csrf import SAFE, visit_of
+from web.denials import tell_denial
+from web.parts import Parts
+
+SIGN_IN = "/connexion"
+HOME = "/espace"
+_MOST_PATH = 200
+SPACE_POLICY = f"{PAGE_POLICY}; script-src 'self'; connect-src 'self'"
+
+
+def own_path(address: str | None, otherwise: str = HOME) -> str:
+    """An address of ours to go on to; anything that could lead elsewhere is not taken (security.md H-05)."""
+    if not address or len(address) > _MOST_PATH or not address.startswith("/") or address.startswith("//"):
+        return otherwise
+    if not address.isprintable() or any(mark in address for mark in '\\%"<> ') or urlsplit(address).netloc:
+        return otherwise
+    return address
+
+
+def space_page(
+    request: Request,
+    template: str,
+    status: int = 200,
+    *,
+    who: Greeting | None = None,
+    in_session: bool = False,
+    wrong: InvalidFields | None = None,
+    **values: object,
+) -> HTMLResponse:
+    """A page of the space. `who`: the signed-in user. `in_session`: its forms change something in a session, also one
+    that is not greeted yet; else they carry the visit's token. `wrong`: what is to be corrected in its form."""
+    use: Parts = request.app.state.parts
+    session = session_of(request, use)
+    visit = visit_of(request, use)
+    answer = page(
+        f"space/{template}.html",
+        status,
+        SPACE_POLICY,
+        who=who,
+        csrf=csrf_token(session if session is not None and (who is not None or in_session) else visit),
+        wrong=wrong.errors if wrong else [],
+        errors={error.field: error.message for error in wrong.errors} if wrong else {},
+        here=request.url.path,
+        **values,
+    )
+    if cookie_of(request, Cookie.visit, use.config) is None:
+        set_cookie(answer, Cookie.visit, visit, use.config)
+    return answer
+
+
+def session_of(request: Request, use: Parts) -> str | None:
+    """The session's secret, whichever door's."""
+    return next((session for kind in UserKind if (session := cookie_of(request, SESSION_OF[kind], use.config))), None)
+
+
+def drawing(svg: str) -> Markup:
+    """An SVG that we drew, as part of a page."""
+    return Markup(svg)  # noqa: S704 - a QR code of ours: no text of anybody's stands in it
+
+
+def one_problem(problem: Problem, field: str = "") -> InvalidFields:
+    """A problem shown on the form that it came from."""
+    return InvalidFields([FieldError(field, problem.code, problem.detail)])
+
+
+def overloaded_page() -> HTMLResponse:
+    """Told to whoever signs in while too many do: rendered once, as it says the same to everybody."""
+    return HTMLResponse(
+        _overloaded(),
+        Overloaded.status,
+        {"Content-Security-Policy": SPACE_POLICY, "Retry-After": str(Overloaded.retry_after)},
+    )
+
+
+@cache
+def _overloaded() -> bytes:
+    problem = Overloaded()
+    values: dict[str, Any] = {"who": None, "csrf": "", "wrong": [], "errors": {}, "here": SIGN_IN, "again": True}
+    shown = page("space/problem.html", title=problem.title, detail=problem.detail, **values)
+    return bytes(shown.body)
+
+
+class SpaceRoute(PageRoute):
+    """A route whose problems are pages; what is missing first (a session, a code, the terms) is asked for, then the
+    person comes back."""
+
+    async def answer(self, request: Request, problem: Problem) -> Response:
+        await tell_denial(request, problem)
+        # what was looked at is looked at again; what was sent comes from a page that is
+        seen = request.url.path if request.method in SAFE else urlsplit(request.headers.get("referer", "")).path
+        after = urlencode({"suite": own_path(seen)})
+        if isinstance(problem, NotAuthenticated):
+            return see_other(f"{SIGN_IN}?{after}")
+        if isinstance(problem, TermsNotAccepted):
+            return see_other(f"/conditions/nouvelles?{after}")
+        if isinstance(problem, StepUpNeeded):
+            return see_other(f"/connexion/confirmer?{after}")
+        use: Parts = request.app.state.parts
+        caller: Caller | None = getattr(request.state, "caller", None)
+        who = await greeting(use.system, caller) if caller is not None and caller.signed_in is not None else None
+        page = space_page(
+            request,
+            "problem",
+            problem.status,
+            who=who,
+            title=problem.title,
+            detail=problem.detail,
+            again=problem.status >= 429,
+        )
+        return with_retry(page, problem)
