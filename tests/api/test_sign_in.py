@@ -348,7 +348,7 @@ async def test_of_many_passwords_tried_at_once_no_more_are_answered_than_one_aft
         answers = await asyncio.gather(*(here.sign_in(user, WRONG) for _ in range(30)))
         found = Counter(answer.status_code for answer in answers)
         assert found[401] == 10, found
-        assert found[429] == 20, found
+        assert found[429] + found[503] == 20, found  # refused by the limit, or as too many wait for their check
         assert (await here.sign_in(user)).status_code == 429
 
 
