@@ -37,7 +37,7 @@ faults: $(VENV)/.ok     ## crashes and outages, the long form
 	@$(PY) -m pytest -q -m faults_long tests/faults
 
 stateful: $(VENV)/.ok   ## sign-in against its model, and requests from the OpenAPI document, with many examples
-	@STATEFUL=100 $(PY) -m pytest -q tests/services/test_sign_in_stateful.py tests/api/test_schema_fuzz.py
+	@STATEFUL=20 $(PY) -m pytest -q tests/services/test_sign_in_stateful.py tests/api/test_schema_fuzz.py
 
 bench: $(VENV)/.ok      ## measurements, as ratios to a bare floor of the same run
 	@$(PY) -m bench

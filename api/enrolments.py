@@ -25,6 +25,7 @@ from services.problems import (
     RefusedByRules,
     StaleDraft,
     StorageAway,
+    TooManyRequests,
     TooManyTries,
     UnreadableUpload,
     WrongAccess,
@@ -34,7 +35,8 @@ from services.sessions import csrf_token
 from web.callers import Employee, open_session
 from web.csrf import EmployeesOwn, NotFromElsewhere
 from web.parts import Parts, parts
-from web.uploads import File
+from web.uploads import File, RoomForUpload
+from web.visitors import Visit
 
 router = APIRouter(prefix="/enrolments", tags=["enrolments"], dependencies=[NotFromElsewhere])
 mine = APIRouter(dependencies=[EmployeesOwn])  # in the session that an access opened
@@ -66,17 +68,18 @@ class OpenedSession(Opened):
     csrf_token: str
 
 
-@router.post("/access", responses=describes(WrongAccess, InvalidFields))
-async def open_access(request: Access, use: Use, response: Response) -> OpenedSession:
+@router.post("/access", responses=describes(WrongAccess, InvalidFields, TooManyRequests))
+async def open_access(request: Access, use: Use, visit: Visit, response: Response) -> OpenedSession:
     """A link's token or a letter's code opens an employee session (cookie). One answer for unknown, wrong and dead."""
-    session, opened = await use.access.open(request)
+    session, opened = await use.access.open(request, visit.network)
     open_session(response, session, use.config)
     return OpenedSession(**opened.model_dump(), csrf_token=csrf_token(session))
 
 
-@router.post("/link-recovery", status_code=202, responses=describes(InvalidFields))
-async def recover_link(request: LinkRecovery, use: Use, background: BackgroundTasks) -> RecoveryAnswer:
+@router.post("/link-recovery", status_code=202, responses=describes(InvalidFields, TooManyRequests))
+async def recover_link(request: LinkRecovery, use: Use, visit: Visit, background: BackgroundTasks) -> RecoveryAnswer:
     """« Retrouver mon lien »: one answer for everybody, and a fresh message to the contact on file if there is one."""
+    await use.access.admit_recovery(visit.network)
     background.add_task(use.access.recover, request)  # after the answer: its time tells nothing either
     return RECOVERY_ANSWER
 
@@ -126,6 +129,7 @@ async def list_documents(employee: Employee, use: Use) -> DocumentList:
 @mine.post(
     "/current/documents",
     status_code=201,
+    dependencies=[RoomForUpload],
     openapi_extra=UPLOAD_BODY,
     responses=describes(
         NotAuthenticated,
@@ -136,6 +140,7 @@ async def list_documents(employee: Employee, use: Use) -> DocumentList:
         InvalidFields,
         NotFound,
         StorageAway,
+        TooManyRequests,
     ),
 )
 async def add_document(employee: Employee, file: File, use: Use) -> DocumentView:

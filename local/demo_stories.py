@@ -45,6 +45,7 @@ from services.document_checks import Accept, AskAgain, DocumentCheckService, Ref
 from services.documents import DocumentService, Intake, Upload
 from services.enrolment_form import PaperReturn, SaveDraft, Submission
 from services.enrolments import ChosenLanguage, EnrolmentService
+from services.limits import Limiter
 from services.pieces import PiecesTeller
 from services.problems import AlreadySubmitted, RefusedByRules
 from settings import Settings
@@ -131,7 +132,7 @@ async def _kit(settings: Settings, system_pool: Pool, web_pool: Pool, companies:
     client = await connect(settings)
     engine = Affiliations(client, settings.temporal_task_queue, timedelta(seconds=STEP_SECONDS / 3))
     fields = cipher(settings)
-    access = AccessService(web_pool, system_pool, engine, fields)
+    access = AccessService(web_pool, system_pool, engine, fields, Limiter(system_pool, fields))
     files = vault(settings)
     intake, teller = Intake(fields, files, scanner(settings)), PiecesTeller(system_pool, engine)
     return Kit(
@@ -315,7 +316,7 @@ class _Life:
             mail = await connection.fetchrow(local_messages.GET, invitation["id"])
         link = re.search(r"/e/([\w-]{43})", mail["text"]) if mail else None
         assert link is not None, "every e-mail holds its link"
-        session, _ = await self._kit.access.open(Access(token=link.group(1)))
+        session, _ = await self._kit.access.open(Access(token=link.group(1)), "127.0.0.1/32")
         caller = await self._kit.access.caller(session)
         await self._kit.access.prove(caller, Proof(birth_date=self._person.birth_date))
         return await self._kit.access.caller(session)

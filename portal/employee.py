@@ -46,9 +46,11 @@ from services.problems import (
     WrongAccess,
     WrongBirthDate,
 )
+from services.visitors import Visitor
 from web.callers import EMPLOYEE_COOKIE, Employee, open_session
 from web.csrf import OwnPages
 from web.parts import Parts, parts
+from web.visitors import Visit
 
 router = APIRouter(route_class=EmployeeRoute, dependencies=[OwnPages], include_in_schema=False)
 
@@ -77,10 +79,10 @@ async def letter_code(request: Request) -> Response:
 
 
 @router.post("/courrier")
-async def open_letter_code(request: Request, fields: Fields, use: Use) -> Response:
+async def open_letter_code(request: Request, fields: Fields, visit: Visit, use: Use) -> Response:
     """The code of a letter, typed. Unknown, wrong and dead codes get one answer."""
     code = fields.get("code", "")
-    opened = await _open(use, code=code)
+    opened = await _open(use, visit, code=code)
     if opened is None:
         return employee_page(request, "letter_code", 422, wrong=True, code=code[:64])
     session, first = opened
@@ -99,7 +101,7 @@ async def ask_for_link(request: Request) -> Response:
 
 
 @router.post("/lien")
-async def send_link(request: Request, fields: Fields, use: Use, background: BackgroundTasks) -> Response:
+async def send_link(request: Request, fields: Fields, visit: Visit, use: Use, background: BackgroundTasks) -> Response:
     """A fresh message to the contact on file, if there is one; the answer is everybody's."""
     t = texts(language_of(request))
     names = ("token",) if "token" in fields else ("code",) if "code" in fields else ("siret", "last_name", "birth_date")
@@ -114,6 +116,7 @@ async def send_link(request: Request, fields: Fields, use: Use, background: Back
         wrong = [Wrong(name, t.text(f"page.recover.{name}"), text) for name, text in errors.items()]
         wrong.sort(key=lambda one: names.index(one.path))
         return employee_page(request, "recover", 422, t, wrong=wrong, errors=errors, typed=typed)
+    await use.access.admit_recovery(visit.network)
     background.add_task(use.access.recover, recovery)  # after the answer: its time tells nothing either
     return see_other("/lien/demande")
 
@@ -335,7 +338,7 @@ async def _decline_page(request: Request, employee: EmployeeCaller, use: Parts, 
 
 
 async def _through_link(request: Request, use: Parts, token: str, address: str) -> Response:
-    opened = await _open(use, token=token)
+    opened = await _open(use, request.state.visitor, token=token)
     if opened is None:
         return employee_page(request, "link_unknown", 404, token=token[:200])
     session, first = opened
@@ -344,10 +347,12 @@ async def _through_link(request: Request, use: Parts, token: str, address: str) 
     return _with_session(answer, session, first.language, use)
 
 
-async def _open(use: Parts, token: str | None = None, code: str | None = None) -> tuple[str, Opened] | None:
-    """A new session's secret; None for whatever opens nothing."""
+async def _open(
+    use: Parts, visit: Visitor, token: str | None = None, code: str | None = None
+) -> tuple[str, Opened] | None:
+    """A new session's secret; None for whatever opens nothing. Raises TooManyRequests."""
     try:
-        return await use.access.open(Access(token=token, code=code))
+        return await use.access.open(Access(token=token, code=code), visit.network)
     except (WrongAccess, ValidationError):  # the second: nothing that we ever wrote looks like that
         return None
 

@@ -25,7 +25,7 @@ from services.problems import DocumentRefused, InvalidFields, NotFound, StorageA
 from web.callers import Employee
 from web.csrf import OwnPages
 from web.parts import Parts, parts
-from web.uploads import uploaded_file
+from web.uploads import RoomForUpload, uploaded_file
 
 router = APIRouter(route_class=EmployeeRoute, dependencies=[OwnPages], include_in_schema=False)
 
@@ -145,7 +145,7 @@ def _reason(t: Catalogue, code: str) -> str:
 # --- what is sent
 
 
-@router.post("/dossier/documents")
+@router.post("/dossier/documents", dependencies=[RoomForUpload])
 async def add(request: Request, employee: Employee, use: Use, piece: str = "", depuis: From = "") -> Response:
     """One file of a document. What is wrong with it is said beside it; nothing else is touched."""
     refusal = ""

@@ -24,6 +24,7 @@ from services.callers import EmployeeCaller
 from services.enrolment_form import BirthDate, read_birth_date
 from services.fields import Form, Name, Siret
 from services.follow_up import like_escaped
+from services.limits import Limit, Limiter
 from services.problems import NotAuthenticated, TooManyTries, WrongAccess, WrongBirthDate
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations, EngineAway, NotRunning
@@ -79,18 +80,27 @@ class Opened(BaseModel):
 
 
 class AccessService:
-    def __init__(self, web: Pool, system_pool: Pool, engine: Affiliations, cipher: FieldCipher) -> None:
+    def __init__(
+        self, web: Pool, system_pool: Pool, engine: Affiliations, cipher: FieldCipher, limiter: Limiter
+    ) -> None:
         self._web = web
         self._system = system_pool
         self._engine = engine
         self._cipher = cipher
+        self._limiter = limiter
 
-    async def open(self, request: Access) -> tuple[str, Opened]:
-        """A new session's secret, and what it opens. Raises WrongAccess: unknown, wrong and dead are one answer."""
+    async def open(self, request: Access, network: str) -> tuple[str, Opened]:
+        """A new session's secret, and what it opens. `network`: where it is asked from; wrong codes count there.
+
+        Raises WrongAccess: unknown, wrong and dead are one answer; TooManyRequests.
+        """
         if request.token:
             row = await self._by_token(request.token)
         elif request.code:
+            await self._limiter.check((Limit.letter_code_address, network))
             row = await self._by_code(request.code)
+            if row is None:
+                await self._limiter.take(Limit.letter_code_address, network)
         else:
             raise WrongAccess()
         if row is None:
@@ -168,6 +178,10 @@ class AccessService:
             given = read_birth_date(typed) if typed else None
             dates |= {given} if given else set()
         return dates
+
+    async def admit_recovery(self, network: str) -> None:
+        """Before `recover`, which nobody waits for. Raises TooManyRequests."""
+        await self._limiter.take(Limit.link_recovery_address, network)
 
     async def recover(self, request: LinkRecovery) -> None:
         """« Retrouver mon lien ». Sends only to the contact on file, at most once a day; says nothing either way."""

@@ -98,7 +98,8 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
     files = vault(config)
     intake = Intake(fields, files, scanner(config))
     teller = PiecesTeller(system_pool, engine)
-    access = AccessService(web, system_pool, engine, fields)
+    limiter = Limiter(system_pool, fields)
+    access = AccessService(web, system_pool, engine, fields, limiter)
     rpc_timeout = timedelta(seconds=config.temporal_rpc_timeout_seconds)
     eraser = Eraser(system_pool, files, Histories(client, rpc_timeout))
     gateways = providers(system_pool, config)
@@ -110,7 +111,7 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
         cipher=fields,
         passwords=passwords(config),
         pwned=pwned_passwords(config),
-        limiter=Limiter(system_pool, fields),
+        limiter=limiter,
         outbox=Outbox(system_pool, Notices(client, queue, rpc_timeout)),
         sms=gateways.sms,
     )

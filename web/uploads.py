@@ -10,7 +10,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.documents import MOST_BYTES
+from services.limits import Limit
 from services.problems import UnreadableUpload
+from web.callers import Employee, Use
 from web.csrf import FIELD, check_beside_file, content_type
 
 # the file, its name and the few fields beside it
@@ -55,4 +57,10 @@ async def uploaded_file(request: Request) -> Uploaded:
         await form.close()
 
 
+async def room_for_upload(employee: Employee, use: Use) -> None:
+    """Thirty files an hour for one affiliation (security.md U-07). Raises TooManyRequests."""
+    await use.tools.limiter.take(Limit.upload_session, str(employee.affiliation_id))
+
+
+RoomForUpload = Depends(room_for_upload)
 File = Annotated[Uploaded, Depends(uploaded_file)]

@@ -24,7 +24,7 @@ from services.api_keys import key_hash
 from services.callers import Scope
 from settings import Environment
 from tests.api.conftest import BASE, client, employee_of, key_for
-from tests.api.matrix import ACCOUNT, DECLARATION, INVITED, KEY, MATRIX, SIREN, Caller, Route
+from tests.api.matrix import ACCOUNT, DECLARATION, INVITED, KEY, MATRIX, NOBODY, SIREN, STAFF, Caller, Route
 from tests.enrolling import save
 from tests.users import TestUser, add_user, signed_in
 from tests.world import Employer, Life, World
@@ -144,13 +144,25 @@ def test_every_route_is_declared_and_every_declared_route_exists(app: FastAPI) -
     assert found == {(route.method, route.path.partition("?")[0]) for route in MATRIX}
 
 
+def _asked(route: Route) -> dict[Caller, int]:
+    """Everybody; but of those who stand for one thing and get one answer, a different one or two at each route."""
+    turn = MATRIX.index(route)
+    left_out: set[Caller] = set()
+    for alike, kept in ((NOBODY, 3), (STAFF, 1)):
+        own = "/me" in route.path  # what one asks of oneself depends on what one asked before
+        if len({route.answers[caller] for caller in alike}) == 1 and not own:
+            chosen = {alike[(turn + n) % len(alike)] for n in range(kept)}
+            left_out |= set(alike) - chosen
+    return {caller: status for caller, status in route.answers.items() if caller not in left_out}
+
+
 @pytest.mark.parametrize("route", MATRIX, ids=str)
 async def test_each_caller_gets_the_declared_answer(stage: Stage, route: Route) -> None:
     life = await stage.life_for(route)
     assert set(route.answers) == set(Caller)
     wrong = {}
     # whoever is allowed comes last: what they do must not change the others' answers
-    for caller, status in sorted(route.answers.items(), key=lambda item: item[1] < 300):
+    for caller, status in sorted(_asked(route).items(), key=lambda item: item[1] < 300):
         if (
             status < 300
             and route.method != "GET"

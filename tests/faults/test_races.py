@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.testing import WorkflowEnvironment
 
 from activities.contracts import workflow_id
@@ -21,6 +22,7 @@ from services.callers import STAFF_SCOPES, Caller, EmployeeCaller, Scope
 from services.declarations import CorrectedContact, Pause, Withdrawal, WithdrawalReason
 from services.enrolment_form import PaperReturn, SaveDraft, Submission
 from services.enrolments import EnrolmentService
+from services.limits import Limiter
 from services.problems import AlreadySubmitted, EngineUnavailable, RefusedByRules
 from settings import Settings
 from tests.api.conftest import client, key_for
@@ -46,7 +48,10 @@ async def world(broken_config: Settings, temporal: WorkflowEnvironment) -> Async
 def enrolments(world: World, engine: Affiliations | None = None) -> EnrolmentService:
     chosen = engine or world.engine
     return EnrolmentService(
-        world.web, chosen, world.cipher, AccessService(world.web, world.system, chosen, world.cipher)
+        world.web,
+        chosen,
+        world.cipher,
+        AccessService(world.web, world.system, chosen, world.cipher, Limiter(world.system, world.cipher)),
     )
 
 
@@ -183,6 +188,16 @@ async def test_a_correction_while_the_invitation_is_retried_reaches_only_the_cor
             return await attempts(life) >= [2]
 
         await until(tried)
+
+        async def waiting() -> bool:
+            """For the third attempt: none is on its way."""
+            pending = (await life.handle.describe()).raw_description.pending_activities
+            return any(
+                one.attempt >= 3 and one.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+                for one in pending
+            )
+
+        await until(waiting)
         corrected = CorrectedContact.model_validate({"email": "juste@exemple.fr"})
         await world.affiliations.correct_contact(life.employer.caller, life.id, corrected)
         sendgrid.up()

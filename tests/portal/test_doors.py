@@ -1,0 +1,220 @@
+"""Who may open which page: every route of the portal is declared here, and each is asked by those who may not (the JSON
+door's matrix is tests/api/matrix.py; security.md Z-01, S-06)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import uuid4
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from domain.rights import Role
+from tests.api.conftest import client, employee_of
+from tests.users import add_user, signed_in
+from tests.world import World
+
+
+class For(StrEnum):
+    everybody = "everybody"
+    employee = "employee"  # in a session opened by a link or a code
+    signing_in = "signing_in"  # a user whose second factor is asked, or who steps up
+    before_terms = "before_terms"  # a signed-in user, with terms to accept or not
+    user = "user"
+    administrator = "administrator"
+
+
+PAGES = {
+    For.everybody: """
+GET HEAD /e/{token}
+GET HEAD /e/{token}/non
+GET POST /courrier
+GET POST /lien
+GET /lien/demande
+POST /dossier/langue
+GET /dossier/non/merci
+GET POST /activer
+POST /activer/demande
+GET POST /acces/activation/{token}
+GET POST /acces/activation/accord/{token}
+GET POST /acces/activation/refus/{token}
+GET POST /acces/invitation/{token}
+GET POST /acces/mot-de-passe/{token}
+GET POST /acces/reprise/refus/{token}
+GET POST /acces/telephone/refus/{token}
+GET POST /acces/adresse/{token}
+GET POST /acces/code
+GET POST /reprise
+GET POST /mot-de-passe-oublie
+GET POST /connexion
+GET POST /gestion/connexion
+GET /conditions
+POST /deconnexion
+GET /
+""",
+    For.employee: """
+GET /dossier
+POST /dossier/naissance
+GET /dossier/recu.pdf
+GET /dossier/mes-donnees
+GET /dossier/mes-donnees.pdf
+GET /dossier/mes-donnees.zip
+GET POST /dossier/non
+GET POST /dossier/etapes/{name}
+GET POST /dossier/etapes/{name}/{group}/{key}
+GET POST /dossier/etapes/{name}/{group}/{key}/retrait
+POST /dossier/documents
+POST /dossier/documents/{document_id}/retrait
+GET /dossier/verification
+POST /dossier/envoi
+""",
+    For.signing_in: """
+GET POST /connexion/code
+POST /connexion/code/envoi
+GET POST /connexion/confirmer
+POST /connexion/confirmer/envoi
+GET POST /connexion/application
+""",
+    For.before_terms: """
+GET POST /conditions/nouvelles
+GET /espace
+POST /session/prolongation
+""",
+    For.user: """
+GET /profil
+GET POST /profil/nom
+GET POST /profil/mot-de-passe
+GET POST /profil/adresse
+GET POST /profil/telephone
+POST /profil/telephone/code
+GET POST /profil/application
+POST /profil/application/code
+POST /profil/application/secours
+POST /profil/application/retrait
+GET /profil/connexions
+POST /profil/connexions/sessions/{session_id}
+POST /profil/connexions/appareils/{device_id}
+GET POST /profil/etablissement
+GET /habilitations/mandats
+GET POST /habilitations/mandats/demande
+GET POST /habilitations/mandats/{mandate_id}/fin
+POST /habilitations/{user_id}/lien
+POST /habilitations/{user_id}/nom
+POST /habilitations/{user_id}/sessions
+POST /habilitations/{user_id}/{siren}/role
+POST /habilitations/{user_id}/{siren}/suspension
+POST /habilitations/{user_id}/{siren}/reactivation
+POST /habilitations/reprises/{recovery_id}/refus
+""",
+    For.administrator: """
+GET /habilitations
+GET POST /habilitations/ajouter
+GET /habilitations/{user_id}
+GET POST /habilitations/{user_id}/{siren}/revocation
+GET POST /habilitations/revue
+GET /habilitations/reprises
+GET POST /habilitations/mandats/{mandate_id}/accepter
+GET POST /habilitations/mandats/{mandate_id}/refuser
+GET /habilitations/mandats/{mandate_id}/actions
+""",
+}
+# Looked at, they lead to the page that they are sent from, which asks who it is.
+PAGES[For.everybody] += """
+GET /habilitations/{user_id}/lien
+GET /habilitations/{user_id}/nom
+GET /habilitations/{user_id}/sessions
+GET /habilitations/{user_id}/{siren}/role
+GET /habilitations/{user_id}/{siren}/suspension
+GET /habilitations/{user_id}/{siren}/reactivation
+GET /habilitations/reprises/{recovery_id}/refus
+"""
+DECLARED = {
+    (method, line.split()[-1]): whose
+    for whose, lines in PAGES.items()
+    for line in filter(None, lines.splitlines())
+    for method in line.split()[:-1]
+}
+SIGN_IN = "/connexion?suite="
+
+
+@dataclass(frozen=True)
+class Visitors:
+    anonymous: httpx2.AsyncClient
+    employee: httpx2.AsyncClient
+    pending: httpx2.AsyncClient
+    before_terms: httpx2.AsyncClient
+    member: httpx2.AsyncClient
+
+
+@pytest.fixture(scope="module")
+async def visitors(app: FastAPI, world: World) -> AsyncIterator[Visitors]:
+    employer = await world.employer()
+    rights = {employer.company_id: Role.member}
+    life = await world.declare(employer)
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        yield Visitors(
+            anonymous=await enter(client(app, own_pages=False)),
+            employee=await enter(employee_of(app, life)),
+            pending=await enter(signed_in(app, world, await add_user(world, rights), stage="password")),
+            before_terms=await enter(signed_in(app, world, await add_user(world, rights, terms=False))),
+            member=await enter(signed_in(app, world, await add_user(world, rights))),
+        )
+
+
+def test_every_page_is_declared_and_every_declared_page_exists(app: FastAPI) -> None:
+    found = {
+        (method, re.sub(r":\w+\}", "}", str(one.path)))
+        for one in iter_route_contexts(app.routes)
+        if one.endpoint.__module__.startswith("portal.")
+        and one.endpoint.__module__ not in ("portal.dev", "portal.static")
+        for method in one.methods or ()
+    }
+    assert found == set(DECLARED)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(DECLARED), ids=[f"{m} {p}" for m, p in sorted(DECLARED)])
+async def test_a_page_opens_to_those_it_is_for(visitors: Visitors, method: str, path: str) -> None:
+    whose = DECLARED[method, path]
+    address = re.sub(r"\{\w+_id\}", str(uuid4()), path).replace("{siren}", "999000003").replace("{token}", "x" * 43)
+    address = re.sub(r"\{\w+\}", "contact", address)
+    own = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+
+    async def asked(http: httpx2.AsyncClient) -> httpx2.Response:
+        answer = await http.request(method, address, headers=own, data={} if method == "POST" else None)
+        assert answer.status_code < 500, answer.text
+        return answer
+
+    anonymous = await asked(visitors.anonymous)
+    if method == "POST" and whose in (For.everybody, For.employee):
+        assert anonymous.status_code == 403 or path == "/deconnexion", "no token of our pages"
+    elif whose is For.everybody:
+        assert anonymous.status_code in (200, 303, 404)
+        assert not anonymous.headers.get("location", "").startswith(SIGN_IN)
+    elif whose is For.employee:
+        assert anonymous.status_code == 401
+    else:
+        for http in (visitors.anonymous, visitors.employee):
+            answer = await asked(http)
+            assert answer.status_code == 303
+            assert answer.headers["location"].startswith(SIGN_IN), "asked who they are"
+    if whose in (For.user, For.administrator, For.before_terms):
+        assert (await asked(visitors.pending)).headers.get("location", "").startswith(SIGN_IN)
+    if whose in (For.user, For.administrator) and method == "GET":
+        late = await asked(visitors.before_terms)
+        assert late.headers.get("location", "").startswith("/conditions/nouvelles")
+    if whose is For.administrator and method == "GET":
+        assert (await asked(visitors.member)).status_code in (403, 404)
+    if whose is For.employee and method == "GET":
+        assert (await asked(visitors.member)).status_code == 401, "a user's session opens no employee's form"
+
+
+async def test_each_session_opens_its_own_door(visitors: Visitors) -> None:
+    assert (await visitors.employee.get("/dossier", headers={"Accept": "text/html"})).status_code == 200
+    assert (await visitors.member.get("/profil", headers={"Accept": "text/html"})).status_code == 200
