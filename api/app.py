@@ -75,8 +75,8 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
     app.add_middleware(BodyLimits)
     problems.install(app)
     app.add_middleware(FrontDoor, config=config)
-    app.add_middleware(SignInGate, door=problems.problem_response, page=overloaded_page)
     app.add_middleware(Visitors, config=config)
+    app.add_middleware(SignInGate, door=problems.overloaded_response, page=overloaded_page)
     app.add_middleware(SecurityHeaders, https=config.environment is Environment.production)
     _describe_problems(app)
     return app

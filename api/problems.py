@@ -179,6 +179,11 @@ async def _on_problem(request: Request, problem: Problem) -> JSONResponse:
     return problem_response(problem)
 
 
+def overloaded_response() -> JSONResponse:
+    """What a sign-in is answered while too many wait."""
+    return problem_response(Overloaded())
+
+
 def problem_response(problem: Problem) -> JSONResponse:
     """A problem as every door of machines answers it."""
     headers = {"Retry-After": str(problem.retry_after)} if problem.retry_after else None

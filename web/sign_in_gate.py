@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+from uuid import uuid4
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,27 +14,37 @@ from services.problems import Overloaded
 from web.parts import Parts
 
 _DOOR: Final = frozenset({"/api/v1/sessions", "/api/v1/staff/sessions"})
-_PAGES: Final = frozenset({"/connexion", "/gestion/connexion"})
+_WAYS_IN: Final = _DOOR | {"/connexion", "/gestion/connexion"}
 
 
 class SignInGate:
-    """`door`, `page`: what either way in answers then; the same to everybody, whatever was sent."""
+    """`door`, `page`: what either way in answers then, the same to everybody, whatever was sent; made once."""
 
-    def __init__(self, app: ASGIApp, door: Callable[[Overloaded], Response], page: Callable[[], Response]) -> None:
+    def __init__(self, app: ASGIApp, door: Callable[[], Response], page: Callable[[], Response]) -> None:
         self._app = app
         self._door = door
         self._page = page
+        self._made: dict[bool, Response] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self._refusal(scope) if scope["type"] == "http" and scope["method"] == "POST" else None
-        await (refused or self._app)(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in _WAYS_IN and _is_full(scope):
+            await self._refuse(scope["path"] in _DOOR, send)
+        else:
+            await self._app(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        if scope["path"] not in _DOOR and scope["path"] not in _PAGES:
-            return None
-        parts: Parts = scope["app"].state.parts
-        try:
-            parts.tools.passwords.check_room()
-        except Overloaded as overloaded:
-            return self._door(overloaded) if scope["path"] in _DOOR else self._page()
-        return None
+    async def _refuse(self, door: bool, send: Send) -> None:
+        if door not in self._made:
+            self._made[door] = self._door() if door else self._page()
+        answer = self._made[door]
+        headers = [*answer.raw_headers, (b"x-request-id", uuid4().hex.encode())]
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+def _is_full(scope: Scope) -> bool:
+    parts: Parts = scope["app"].state.parts
+    try:
+        parts.tools.passwords.check_room()
+    except Overloaded:
+        return True
+    return False
