@@ -554,6 +554,7 @@ async def test_five_wrong_secrets_close_a_code_for_an_hour_and_twenty_for_good(d
     right = {"code": format_code(selector, secret)}
 
     async def an_hour_passes() -> None:
+        await door.world.run("DELETE FROM rate_limit")
         await door.world.run(
             "UPDATE access_token SET hour_began = hour_began - interval '61 minutes' WHERE selector = $1", selector
         )
