@@ -18,6 +18,7 @@ COMMANDS = Path(__file__).with_name("commands.txt")
 # Of the machine that recorded, or of one run: replay needs none of it.
 _DROPPED = (
     "identity",
+    "stackTrace",  # says where the machine keeps its files
     "taskId",
     "requestId",
     "historySizeBytes",
