@@ -66,12 +66,6 @@ class Passwords:
         matches = await self._run(self._verify, self._nobodys if stored is None else stored, password)
         return matches and stored is not None
 
-    def check_room(self) -> None:
-        """Raises Busy where one more would be refused now: before anything else is asked of anybody."""
-        if not self._places.acquire(blocking=False):
-            raise Busy()
-        self._places.release()
-
     def outdated(self, stored: str) -> bool:
         """Whether it is to be hashed anew, with today's parameters and pepper."""
         name, encoded = _parts(stored)

@@ -20,10 +20,3 @@ class Hashing(Passwords):
             return await super().matches(stored, password)
         except Busy:
             raise Overloaded() from None
-
-    def check_room(self) -> None:
-        """See Passwords.check_room. Raises Overloaded."""
-        try:
-            super().check_room()
-        except Busy:
-            raise Overloaded() from None

@@ -52,7 +52,6 @@ class Limit(Enum):
     recovery_address = Rate(10, HOUR)
     perimeter_user = Rate(5, HOUR)
     mandate_user = Rate(20, DAY)
-    contact_address = Rate(5, HOUR)
     own_password = Rate(10, HOUR)  # asked again in a session
     email_change_user = Rate(5, DAY)
 

@@ -99,7 +99,17 @@ class SignInService:
 
         Raises WrongCredentials, whatever was wrong; TooManyRequests, Overloaded.
         """
-        self._tools.passwords.check_room()
+        with self._tools.sign_in_places.taken():
+            return await self._start(credentials, kind, visitor, shown, replaced)
+
+    async def _start(
+        self,
+        credentials: Credentials,
+        kind: UserKind,
+        visitor: Visitor,
+        shown: Sequence[DeviceToken],
+        replaced: Sequence[str],
+    ) -> SignInResult:
         async with single(self._tools.system) as connection:
             row = await connection.fetchrow(sign_in.BY_EMAIL, kind.value, credentials.email)
             device = await counted_by(connection, row["id"] if row else _NOBODY, shown) if shown else None

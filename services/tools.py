@@ -11,6 +11,7 @@ from gateways.pwned import PwnedPasswords
 from gateways.sms import SmsGateway
 from services.limits import Limiter
 from services.notices import Outbox
+from services.sign_in_places import SignInPlaces
 from settings import Settings
 
 
@@ -25,3 +26,4 @@ class Tools:
     limiter: Limiter
     outbox: Outbox
     sms: SmsGateway
+    sign_in_places: SignInPlaces

@@ -39,6 +39,7 @@ from services.receipts import ReceiptService
 from services.second_factor import SecondFactorService
 from services.sessions import SessionService
 from services.sign_in import SignInService
+from services.sign_in_places import SignInPlaces
 from services.staff import StaffService
 from services.staff_accounts import StaffAccountService
 from services.tools import Tools
@@ -114,6 +115,7 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
         limiter=limiter,
         outbox=Outbox(system_pool, Notices(client, queue, rpc_timeout)),
         sms=gateways.sms,
+        sign_in_places=SignInPlaces(),
     )
     try:
         yield Parts(

@@ -1,5 +1,4 @@
-"""Refuses to look at a sign-in at all while more of them wait for their password's check than can be served: a flood
-then costs next to nothing of what people who are signed in wait for."""
+"""Refuses a sign-in before anything of it is read while all places of `services.sign_in_places` are taken."""
 
 from __future__ import annotations
 
@@ -10,7 +9,6 @@ from uuid import uuid4
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.problems import Overloaded
 from web.parts import Parts
 
 _DOOR: Final = frozenset({"/api/v1/sessions", "/api/v1/staff/sessions"})
@@ -43,8 +41,4 @@ class SignInGate:
 
 def _is_full(scope: Scope) -> bool:
     parts: Parts = scope["app"].state.parts
-    try:
-        parts.tools.passwords.check_room()
-    except Overloaded:
-        return True
-    return False
+    return parts.tools.sign_in_places.full

@@ -347,8 +347,9 @@ async def test_of_many_passwords_tried_at_once_no_more_are_answered_than_one_aft
     async with browser(app, world) as here:
         answers = await asyncio.gather(*(here.sign_in(user, WRONG) for _ in range(30)))
         found = Counter(answer.status_code for answer in answers)
-        assert found[401] == 10, found
-        assert found[429] + found[503] == 20, found  # refused by the limit, or as too many wait for their check
+        assert set(found) <= {401, 429, 503}, found  # looked into, closed, or more at once than are looked into
+        assert 1 <= found[401] <= 10, found
+        await fail(here, user, 10 - found[401])
         assert (await here.sign_in(user)).status_code == 429
 
 

@@ -7,6 +7,7 @@ import itertools
 import re
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import pyotp
 import pytest
@@ -18,8 +19,8 @@ from db.pool import system
 from domain.rights import Role, StaffRole, UserKind
 from domain.synthetic import synthetic_mobile
 from portal.space import own_path
-from services.problems import Overloaded
 from services.sessions import open_session
+from services.sign_in_places import MOST
 from tests.api.conftest import client
 from tests.portal.browsing import Browsing
 from tests.portal.conftest import Served
@@ -368,20 +369,30 @@ async def test_while_too_many_sign_in_the_door_and_the_page_say_so_and_who_is_si
     app: FastAPI, world: World
 ) -> None:
     user = await administrator(world)
-    hashing = app.state.parts.tools.passwords
+    places = app.state.parts.tools.sign_in_places
+    credentials = {"email": user.email, "password": PASSWORD}
     async with client(app) as http, signed_in(app, world, user) as inside:
-        await http.get("/api/v1/terms")  # the first answer makes the OpenAPI document, for a second
-        waiting = [asyncio.create_task(hashing.hash("trois cafés sous la véranda")) for _ in range(40)]
-        await asyncio.sleep(0)
-        door, page = await asyncio.gather(
-            http.post("/api/v1/sessions", json={"email": user.email, "password": PASSWORD}),
-            http.post("/connexion", data={"email": user.email}, headers={"Sec-Fetch-Site": "same-origin"}),
-        )
-        assert (await inside.get("/profil")).status_code == 200
-        done = await asyncio.gather(*waiting, return_exceptions=True)
+        with ExitStack() as all_of_them:
+            for _ in range(MOST):
+                all_of_them.enter_context(places.taken())
+            door, page = await asyncio.gather(
+                http.post("/api/v1/sessions", json=credentials),
+                http.post("/connexion", data={"email": user.email}, headers={"Sec-Fetch-Site": "same-origin"}),
+            )
+            assert (await inside.get("/profil")).status_code == 200
+        found = [await http.post("/api/v1/sessions", json=credentials) for _ in range(MOST + 1)]
+        assert {answer.status_code for answer in found} == {200}, "each gave its place back"
     assert (door.status_code, page.status_code) == (503, 503)
     assert door.json()["type"] == "urn:hcr:problem:overloaded"
     assert "Service très sollicité" in page.text
     assert door.headers["retry-after"] == page.headers["retry-after"] == "5"
-    assert any(isinstance(one, Overloaded) for one in done)
-    assert any(isinstance(one, str) for one in done)
+
+
+async def test_of_many_who_sign_in_at_once_only_so_many_are_looked_into(app: FastAPI, world: World) -> None:
+    wrong = {"email": "personne@exemple.fr", "password": "un mot de passe qui est faux"}
+    async with client(app) as http:
+        await http.get("/api/v1/terms")  # the first answer makes the OpenAPI document, for a second
+        answers = await asyncio.gather(*(http.post("/api/v1/sessions", json=wrong) for _ in range(4 * MOST)))
+    refused = [answer.status_code for answer in answers].count(503)
+    assert refused >= 2 * MOST
+    assert {answer.status_code for answer in answers} <= {401, 429, 503}
