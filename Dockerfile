@@ -29,7 +29,7 @@ COPY web/ web/
 COPY api/ api/
 COPY portal/ portal/
 COPY worker.py upkeep.py composition.py settings.py observability.py ./
-# Compiled once here instead of at every start, since PYTHONDONTWRITEBYTECODE keeps nothing.
-RUN python -m compileall -q .
+# The typeface is prepared, and everything compiled once here instead of at every start, since PYTHONDONTWRITEBYTECODE keeps nothing.
+RUN python -m portal.fonts && python -m compileall -q .
 USER 10001:10001
 CMD ["python", "-m", "api"]

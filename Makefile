@@ -51,9 +51,10 @@ lock: $(VENV)/.ok       ## pin and hash the dependencies of pyproject.toml
 clean:
 	rm -rf $(VENV) .local bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(VENV)/.ok: requirements-dev.lock
+$(VENV)/.ok: requirements-dev.lock portal/fonts.py
 	@echo "Setting up the environment (once)…"
 	@python3 -m venv $(VENV) || (echo "Python ≥ 3.11 with venv is needed: apt install python3-venv" && exit 1)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check "uv==$(UV_VERSION)"
 	@$(VENV)/bin/uv pip install -q --require-hashes --no-deps -r requirements-dev.lock --python $(PY)
+	@$(PY) -m portal.fonts
 	@touch $@

@@ -289,5 +289,12 @@ async def revoke(
     return revoked
 
 
-# Who a page greets.
-FIRST_NAME = "SELECT first_name FROM portal_user WHERE id = $1"
+# Who a page greets, and the company that the session works on.
+GREETED = """
+SELECT u.first_name, c.name AS company,
+       (SELECT count(*) FROM membership m WHERE m.user_id = u.id AND is_active(m)) AS companies
+FROM portal_user u
+LEFT JOIN portal_session s ON s.id = $2
+LEFT JOIN company c ON c.id = s.company_id
+WHERE u.id = $1
+"""

@@ -15,19 +15,21 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
+from jinja2_fragments import render_block
 from starlette.exceptions import HTTPException
 
-from domain.working_time import french_date, french_moment
+from domain.working_time import PARIS, french_date, french_moment
 from messages import house, words
 from messages.typography import NBSP, french, list_item, one_line
 from portal import wording
+from portal.icons import icon
 from portal.static import static
 from services.problems import NotFound, Problem
 from web.denials import tell_denial
 
 log = logging.getLogger(__name__)
 
-_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'"
+_POLICY = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'"
 PAGE_POLICY = f"{_POLICY}; frame-ancestors 'none'"
 
 
@@ -35,6 +37,11 @@ def page(template: str, status: int = 200, policy: str = PAGE_POLICY, **values: 
     """The page of a template; every value it names must be given."""
     html = _environment().get_template(template).render(values)
     return HTMLResponse(html, status, {"Content-Security-Policy": policy})
+
+
+def fragment(template: str, block: str, **values: object) -> HTMLResponse:
+    """One block of a page, for htmx to put in its place: the same template, never a second one."""
+    return HTMLResponse(render_block(_environment(), template, block, **values), headers={"Vary": "HX-Request"})
 
 
 def see_other(address: str) -> RedirectResponse:
@@ -104,9 +111,15 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(static=static, house=house, words=words, wording=wording)
+    environment.globals.update(static=static, icon=icon, house=house, words=words, wording=wording)
     environment.filters.update(
-        moment=_moment, day=_day, one_line=one_line, list_item=list_item, phrase=lambda text: text.replace("'", "’")
+        hour=_hour,
+        number=_number,
+        moment=_moment,
+        day=_day,
+        one_line=one_line,
+        list_item=list_item,
+        phrase=lambda text: text.replace("'", "’"),
     )
     return environment
 
@@ -114,6 +127,17 @@ def _environment() -> jinja2.Environment:
 def _moment(moment: datetime) -> str:
     """« mardi 12 mai à 9 h », with the year when it is not this one."""
     return french_moment(moment, datetime.now(UTC)).replace(" à ", f" à{NBSP}")
+
+
+def _hour(moment: datetime) -> str:
+    """« 14 h 02 », in Paris."""
+    local = moment.astimezone(PARIS)
+    return f"{local.hour}{NBSP}h" + (f"{NBSP}{local.minute:02}" if local.minute else "")
+
+
+def _number(value: int) -> str:
+    """« 1 240 »."""
+    return f"{value:,}".replace(",", "\u202f")
 
 
 def _day(day: date) -> str:

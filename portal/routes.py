@@ -21,7 +21,7 @@ from portal import (
     steps,
 )
 from portal.frame import problem_page
-from portal.space import HOME
+from portal.menu import HOME
 from services.problems import NotFound, Problem
 
 

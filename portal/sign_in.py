@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from domain.rights import UserKind
 from portal.forms import Fields
+from portal.menu import HOME
 from portal.pages import see_other
-from portal.space import HOME, SIGN_IN, SpaceRoute, drawing, one_problem, own_path, session_of, space_page
+from portal.space import SIGN_IN, SpaceRoute, drawing, one_problem, own_path, session_of, space_page
 from services.authenticator import TotpConfirmation
 from services.callers import Pending, SignedIn
 from services.fields import validated

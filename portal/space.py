@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from domain.rights import UserKind
+from portal.menu import HOME, menu_of
 from portal.pages import PAGE_POLICY, PageRoute, page, see_other, with_retry
 from services.callers import Caller
 from services.greetings import Greeting, greeting
@@ -30,7 +31,6 @@ from web.denials import tell_denial
 from web.parts import Parts
 
 SIGN_IN = "/connexion"
-HOME = "/espace"
 _MOST_PATH = 200
 SPACE_POLICY = f"{PAGE_POLICY}; script-src 'self'; connect-src 'self'"
 
@@ -64,6 +64,8 @@ def space_page(
         status,
         SPACE_POLICY,
         who=who,
+        menu=menu_of(who) if who is not None else None,
+        look_as=None,
         csrf=csrf_token(session if session is not None and (who is not None or in_session) else visit),
         wrong=wrong.errors if wrong else [],
         errors={error.field: error.message for error in wrong.errors} if wrong else {},
@@ -102,7 +104,16 @@ def overloaded_page() -> HTMLResponse:
 @cache
 def _overloaded() -> bytes:
     problem = Overloaded()
-    values: dict[str, Any] = {"who": None, "csrf": "", "wrong": [], "errors": {}, "here": SIGN_IN, "again": True}
+    values: dict[str, Any] = {
+        "who": None,
+        "menu": None,
+        "look_as": None,
+        "csrf": "",
+        "wrong": [],
+        "errors": {},
+        "here": SIGN_IN,
+        "again": True,
+    }
     shown = page("space/problem.html", title=problem.title, detail=problem.detail, **values)
     return bytes(shown.body)
 

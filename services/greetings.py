@@ -1,4 +1,4 @@
-"""Who a page greets: « Vous êtes actuellement connecté en tant que Lucie »."""
+"""Who a page greets: « Vous êtes actuellement connecté en tant que Lucie », and for which of their companies."""
 
 from __future__ import annotations
 
@@ -15,19 +15,32 @@ SEEN_EVERY_MINUTES = 1  # a session's last sign of life is no older than that wh
 
 @dataclass(frozen=True)
 class Greeting:
-    """`administers`: « Mes habilitations » is shown. `idle_seconds`: the session lasts so long without a request."""
+    """`administers`: « Mes habilitations » is shown. `idle_seconds`: the session lasts so long without a request.
+    `companies`: how many the user may work for; `company`: the one they chose to work for, None for all of them."""
 
     first_name: str
     administers: bool
     staff: bool
+    looks_after_accounts: bool
     idle_seconds: int
+    companies: int = 0
+    company: str | None = None
 
 
 async def greeting(pool: Pool, caller: Caller) -> Greeting:
     """Raises NotAllowed for an API key."""
     person = caller.person()
     async with single(pool) as connection:
-        first_name: str = await connection.fetchval(users.FIRST_NAME, person.user_id)
+        row = await connection.fetchrow(users.GREETED, person.user_id, person.session_id)
+    assert row is not None, "signed in"
     staff = Scope.staff in caller.scopes
     minutes = IDLE_MINUTES[UserKind.staff if staff else UserKind.employer]
-    return Greeting(first_name, bool(caller.administers), staff, 60 * (minutes - SEEN_EVERY_MINUTES))
+    return Greeting(
+        row["first_name"],
+        bool(caller.administers),
+        staff,
+        Scope.staff_super in caller.scopes,
+        60 * (minutes - SEEN_EVERY_MINUTES),
+        row["companies"],
+        row["company"],
+    )
