@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-WEIGHTS: Final = {400: "Regular", 600: "Semibold", 700: "Bold"}
+WEIGHTS: Final = {400: "Regular", 700: "Bold"}  # what asks for 600 is shown in 700
 FOLDER: Final = Path(sys.prefix) / "share" / "espace-entreprise-sante" / "fonts"
 # Latin with every accent of the languages of our pages, punctuation, arrows, the euro.
 _CHARACTERS: Final = (
