@@ -8,17 +8,33 @@ from starlette.responses import RedirectResponse
 
 from portal import (
     account,
+    contracts,
+    desk,
+    desk_accounts,
+    desk_companies,
+    desk_dispatches,
+    desk_file,
+    desk_paper,
     dev,
     employee,
     first_steps,
+    follow_up,
+    follow_up_one,
+    home,
+    insured,
+    library,
+    look_as,
     papers,
+    pre_affiliation,
     review,
     rights,
+    rights_keys,
     rights_mandates,
     rights_review,
     sign_in,
     static,
     steps,
+    support,
 )
 from portal.frame import problem_page
 from portal.menu import HOME
@@ -38,6 +54,9 @@ def include(app: FastAPI, development: bool) -> None:
         rights,
         rights_review,
         rights_mandates,
+        rights_keys,
+        *(home, contracts, follow_up, follow_up_one, pre_affiliation, insured, library, support),
+        *(desk, desk_file, desk_paper, desk_companies, desk_accounts, desk_dispatches, look_as),
     ):
         app.include_router(module.router)
     for router in (sign_in.public, sign_in.signed_in):

@@ -1,0 +1,10 @@
+"""Staff's home and « À traiter »: what waits for somebody, by due date."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from portal.space import SpaceRoute
+from web.csrf import OwnSite
+
+router = APIRouter(route_class=SpaceRoute, dependencies=[OwnSite], include_in_schema=False)

@@ -1,0 +1,10 @@
+"""« Retours papier »: a form that came back by post, found by the reference of its QR code."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from portal.space import SpaceRoute
+from web.csrf import OwnSite
+
+router = APIRouter(route_class=SpaceRoute, dependencies=[OwnSite], include_in_schema=False)

@@ -1,0 +1,10 @@
+"""One affiliation: what happened, what was sent, what comes next and when, and what the employer can do."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from portal.space import SpaceRoute
+from web.csrf import OwnSite
+
+router = APIRouter(route_class=SpaceRoute, dependencies=[OwnSite], include_in_schema=False)
