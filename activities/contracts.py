@@ -27,7 +27,7 @@ from domain.affiliation import (
     Verdict,
 )
 from domain.company_recovery import RecoveryState
-from domain.media import Medium
+from domain.media import Medium, MessageKind
 from domain.plan import Step
 from domain.policy import Policy
 
@@ -120,6 +120,7 @@ class EventKind(StrEnum):
     pieces_received = "pieces_received"
     pieces_accepted = "pieces_accepted"
     pieces_overdue = "pieces_overdue"
+    message_skipped = "message_skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,15 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """The automatic message that need not leave, as the calendar names it."""
+
+    actor: Actor
+    kind: MessageKind
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class DoubtResolved:
     actor: Actor
     verdict: Verdict
@@ -305,6 +315,7 @@ class Progress:
     # after the form: pieces still to come, and whether documents wait for staff's check
     missing: tuple[str, ...] = ()
     checking: bool = False
+    skippable: tuple[Step, ...] = ()  # of the calendar, what the employer may say need not leave
 
 
 # --- waivers

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from api.problems import describes
 from domain.affiliation import Status
 from domain.media import Medium
-from services.declarations import CorrectedContact, Pause, PreAffiliation, Withdrawal
+from services.declarations import CorrectedContact, Pause, PreAffiliation, Skip, Withdrawal
 from services.fields import Day, Form, NamePart, Siren, Siret, empty_is_none
 from services.follow_up import Filters
 from services.idempotency import once
@@ -153,6 +153,14 @@ async def pause(
 async def resume(affiliation_id: UUID, caller: AnyCaller, use: Use, key: Key = None) -> AffiliationDetail:
     """Automatic messages again, their clock starting now."""
     return await use.affiliations.resume(caller, affiliation_id, once(use.cipher, key, "resume", affiliation_id))
+
+
+@router.post("/{affiliation_id}/skips", responses=_ASKING)
+async def skip(affiliation_id: UUID, request: Skip, caller: AnyCaller, use: Use, key: Key = None) -> AffiliationDetail:
+    """One automatic message of the calendar does not leave; what comes after it does, at its time."""
+    return await use.affiliations.skip(
+        caller, affiliation_id, request, once(use.cipher, key, "skip", affiliation_id, request)
+    )
 
 
 @router.post(

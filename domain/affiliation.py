@@ -92,6 +92,7 @@ class Refused(StrEnum):
     not_finalised = "affiliation_not_finalised"
     stale_pieces = "stale_pieces"
     waiver_ended = "waiver_already_ended"
+    nothing_to_skip = "nothing_to_skip"
 
 
 class Refusal(Exception):
@@ -161,6 +162,7 @@ class AffiliationState:
     pieces_since: datetime | None = (
         None  # when pieces were last asked for: where their reminders and deadline count from
     )
+    fallback_skipped: bool = False  # the employer said that the letter need not follow this clock's e-mails
 
     # --- reading
 
@@ -380,6 +382,16 @@ class AffiliationState:
             raise Refusal(Refused.not_paused)
         return replace(self._clock_restarted(at), pause=None)
 
+    def skipped(self, message: Message) -> Self:
+        """This automatic message, the next of its kind, is not to leave; what comes after it does, at its time.
+
+        Its number is used up: asked twice, it does not skip the one after it.
+        """
+        state = replace(self, numbers={**self.numbers, message.kind: message.number})
+        if message.kind is MessageKind.postal_fallback:
+            return replace(state, fallback_skipped=True)
+        return replace(state, next_rung=message.rung + 1)
+
     def doubt_resolved(self, verdict: Verdict, at: datetime) -> Self:
         """Staff found out what became of the message in doubt: it left, or it is sent again under a new number."""
         self._refuse_if_over()
@@ -542,7 +554,7 @@ class AffiliationState:
         return self._way(self.medium)
 
     def _clock_restarted(self, at: datetime) -> Self:
-        return replace(self, clock_since=max(at, self.clock_since), next_rung=0)
+        return replace(self, clock_since=max(at, self.clock_since), next_rung=0, fallback_skipped=False)
 
     def _refuse_if_closed(self) -> None:
         if self.closed:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
 
-from domain.affiliation import AffiliationState, Attention, Closure, Message, Result, Status
+from domain.affiliation import (
+    AffiliationState,
+    Attention,
+    Closure,
+    Message,
+    Refusal,
+    Refused,
+    Result,
+    Status,
+)
 from domain.media import Medium, MessageKind
 from domain.policy import Policy, Reminder
 from domain.working_time import PARIS, add_days, next_working_day_opening, next_working_moment, paris_date
@@ -54,6 +63,26 @@ def next_step(state: AffiliationState, policy: Policy, now: datetime) -> Step | 
 def calendar(state: AffiliationState, policy: Policy, now: datetime) -> tuple[Step, ...]:
     """Everything still to come if nobody does anything, in order, to the abandonment or the pieces' deadline."""
     return tuple(_unfolded(state, policy, now))
+
+
+def skipped(state: AffiliationState, policy: Policy, now: datetime, kind: MessageKind, number: int) -> AffiliationState:
+    """The state in which the automatic message of this kind and number does not leave: one of `skippable`.
+
+    Raises Refusal: closed; nothing to skip, where it left meanwhile or nothing automatic leaves at all.
+    """
+    if state.closed:
+        raise Refusal(Refused.closed)
+    for step in skippable(state, policy, now):
+        if step.message is not None and (step.message.kind, step.message.number) == (kind, number):
+            return state.skipped(step.message)
+    raise Refusal(Refused.nothing_to_skip)
+
+
+def skippable(state: AffiliationState, policy: Policy, now: datetime) -> tuple[Step, ...]:
+    """The next automatic message of each kind before the form: what an employer may say need not leave."""
+    if state.closed or _owed(state) is not None:
+        return ()
+    return tuple(step for step in (_automatic(state, policy, now), _fallback(state, policy, now)) if step)
 
 
 def after(state: AffiliationState, step: Step, result: Result, at: datetime) -> AffiliationState:
@@ -130,7 +159,7 @@ def _fallback(state: AffiliationState, policy: Policy, now: datetime) -> Step | 
     """The letter after an e-mail that was never acted upon (rule 3)."""
     if state.status is not Status.sent or state.medium is not Medium.email or waits_for_a_person(state):
         return None
-    if Medium.post not in state.reachable:
+    if Medium.post not in state.reachable or state.fallback_skipped:
         return None
     kind = MessageKind.postal_fallback
     message = Message(kind, state.next_number(kind), Medium.post, automatic=True)

@@ -87,6 +87,7 @@ EVENTS = _words(
         "abandoned": "Affiliation abandonnée",
         "paused": "Envois automatiques mis en pause",
         "resumed": "Envois automatiques repris",
+        "message_skipped": "Envoi automatique annulé",
         "doubt_resolved": "Envoi incertain vérifié",
         "pieces_asked": "Pièces demandées",
         "pieces_received": "Pièces reçues",

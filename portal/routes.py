@@ -63,11 +63,11 @@ def include(app: FastAPI, development: bool) -> None:
         app.include_router(router)
     if development:
         app.include_router(dev.router)
-    home = "/dev" if development else HOME
+    first = "/dev" if development else HOME
 
     @app.get("/", include_in_schema=False)
     async def entrance() -> RedirectResponse:
-        return RedirectResponse(home, status_code=303)
+        return RedirectResponse(first, status_code=303)
 
     for status in (404, 405, 413):
         app.add_exception_handler(status, _on_http)  # type: ignore[arg-type]

@@ -59,6 +59,8 @@ def _details(event: EventView) -> list[str]:
             return [words.closure_reason_label(details.get("reason", "no_response"))]
         case "paused":
             return [words.pause_reason_label(details["reason"])]
+        case "message_skipped":
+            return [message_title(details["message"], int(details["number"]))]
         case "doubt_resolved":
             return [words.verdict_label(details["verdict"])]
         case "declared" if "former" in details:

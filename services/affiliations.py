@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import TypeAdapter
 
-from activities.contracts import Asked, ContactCorrected, Paused, StartAffiliation, Withdrawn
+from activities.contracts import Asked, ContactCorrected, Paused, Skipped, StartAffiliation, Withdrawn
 from activities.writing import Writer, recipient
 from db import affiliations, register
 from db.pool import Connection, Pool, tenant
@@ -23,7 +23,7 @@ from domain.policy import DEFAULT_POLICY, Policy
 from gateways.encryption import FieldCipher
 from services import idempotency
 from services.callers import Caller, Scope
-from services.declarations import Address, CorrectedContact, Pause, PreAffiliation, Withdrawal
+from services.declarations import Address, CorrectedContact, Pause, PreAffiliation, Skip, Withdrawal
 from services.follow_up import FollowUpService, affiliation_row
 from services.idempotency import Once
 from services.problems import (
@@ -251,6 +251,13 @@ class AffiliationService:
         """Automatic messages again. Raises as `remind`."""
         asked = Asked(caller.actor)
         return await self._tell(caller, affiliation_id, AffiliationWorkflow.resume, asked, "resume", once)
+
+    async def skip(
+        self, caller: Caller, affiliation_id: UUID, request: Skip, once: Once | None = None
+    ) -> AffiliationDetail:
+        """One automatic message does not leave. Raises as `remind`."""
+        skipped = Skipped(caller.actor, request.kind, request.number)
+        return await self._tell(caller, affiliation_id, AffiliationWorkflow.skip, skipped, "skip", once)
 
     async def correct_contact(
         self, caller: Caller, affiliation_id: UUID, request: CorrectedContact, once: Once | None = None

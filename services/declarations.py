@@ -12,7 +12,7 @@ from domain.affiliation import Closure, PauseReason, Verdict
 from domain.employment import ContractKind
 from domain.formulas import ProfessionalStatus, Scheme
 from domain.identifiers import Civility
-from domain.media import Language, Medium
+from domain.media import Language, Medium, MessageKind
 from services.fields import (
     AddressLine,
     City,
@@ -120,6 +120,15 @@ class Withdrawal(Form):
 
 class Pause(Form):
     reason: PauseReason
+
+
+class Skip(Form):
+    """The automatic message that need not leave, by the `kind` and `number` of the calendar."""
+
+    kind: Literal[MessageKind.reminder, MessageKind.draft_reminder, MessageKind.postal_fallback] = Field(
+        examples=["reminder"]
+    )
+    number: Annotated[int, Field(ge=1, le=100, examples=[1])]
 
 
 class WaiverEnd(Form):

@@ -117,6 +117,7 @@ class FollowUpService:
             return AffiliationDetail(
                 **fields,
                 calendar=[known] if known else [],
+                skippable=[],
                 reminder_allowed_from=None,
                 dispatches=messages,
                 source=Source.read_model,
@@ -131,6 +132,7 @@ class FollowUpService:
         return AffiliationDetail(
             **fields,
             calendar=[view for step in progress.calendar if (view := step_view(step))],
+            skippable=[view for step in progress.skippable if (view := step_view(step))],
             reminder_allowed_from=progress.reminder_allowed_from,
             dispatches=messages,
             source=Source.workflow,
@@ -149,16 +151,7 @@ class FollowUpService:
             await affiliation_row(connection, affiliation_id)
             rows = await connection.fetch(affiliations.EVENTS, affiliation_id)
             await audit.viewed(connection, caller.actor, [affiliation_id], "events")
-        return [
-            EventView(
-                number=row["number"],
-                kind=row["kind"],
-                at=row["at"],
-                actor=row["actor_kind"],
-                details={name: value for name, value in row["details"].items() if name not in _EMPLOYEES_OWN},
-            )
-            for row in rows
-        ]
+        return [employers_event(row) for row in rows]
 
     async def form_pdf(self, caller: Caller, affiliation_id: UUID) -> bytes:
         """The pre-filled paper form (BIA), without link or code. Raises NotAllowed, NotFound."""
@@ -170,6 +163,17 @@ class FollowUpService:
                 raise NotFound()
             await audit.viewed(connection, caller.actor, [affiliation_id], "form")
         return await asyncio.to_thread(render_affiliation_form, self._writer.form(person, today()))
+
+
+def employers_event(row: asyncpg.Record) -> EventView:
+    """An event without what is the employee's own."""
+    return EventView(
+        number=row["number"],
+        kind=row["kind"],
+        at=row["at"],
+        actor=row["actor_kind"],
+        details={name: value for name, value in row["details"].items() if name not in _EMPLOYEES_OWN},
+    )
 
 
 async def affiliation_row(connection: Connection, affiliation_id: UUID) -> asyncpg.Record:

@@ -33,6 +33,7 @@ _REFUSED = {
     Refused.unreachable: "Aucune adresse valable n’est connue : corrigez d’abord les coordonnées du salarié.",
     Refused.already_paused: "Les envois automatiques sont déjà en pause.",
     Refused.not_paused: "Les envois automatiques ne sont pas en pause.",
+    Refused.nothing_to_skip: "Ce message n’est plus à venir : il vient de partir, ou les envois sont arrêtés.",
     Refused.no_doubt: "Aucun envoi n’attend de vérification.",
     Refused.stale_contact: "Ces coordonnées viennent d’être corrigées par ailleurs. Rechargez le dossier.",
     Refused.not_finalised: "Le formulaire de ce salarié n’est pas encore arrivé : il n’y a pas de pièces à suivre.",

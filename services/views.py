@@ -23,6 +23,7 @@ class NextStep(BaseModel):
     kind: str
     medium: Medium | None
     at: datetime
+    number: int | None = None
 
 
 class MessageState(StrEnum):
@@ -85,7 +86,10 @@ class Source(StrEnum):
 
 
 class AffiliationDetail(AffiliationSummary):
+    """`skippable`: of the calendar, the messages that need not leave (POST …/skips)."""
+
     calendar: list[NextStep]
+    skippable: list[NextStep]
     reminder_allowed_from: datetime | None
     dispatches: list[DispatchView]
     source: Source
@@ -106,7 +110,10 @@ class AffiliationPage(BaseModel):
 
 
 def step_view(step: Step | None) -> NextStep | None:
-    return NextStep(kind=step.kind, medium=step.medium, at=step.at) if step else None
+    if step is None:
+        return None
+    number = step.message.number if step.message else None
+    return NextStep(kind=step.kind, medium=step.medium, at=step.at, number=number)
 
 
 def summary(row: asyncpg.Record) -> dict[str, Any]:

@@ -51,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
         Progress,
         RecordChange,
         Recorded,
+        Skipped,
         StartAffiliation,
         StartWaiver,
         Withdrawn,
@@ -68,7 +69,7 @@ with workflow.unsafe.imports_passed_through():
         declared,
     )
     from domain.media import Medium
-    from domain.plan import Step, calendar, next_step
+    from domain.plan import Step, calendar, next_step, skippable, skipped
     from domain.policy import shared
 
 
@@ -301,6 +302,20 @@ class AffiliationWorkflow:
         self._allow(lambda now: self.state.resumed(now))
 
     @workflow.update
+    async def skip(self, asked: Skipped) -> Progress:
+        """One automatic message does not leave; what comes after it does."""
+        state = self._skipped(asked, workflow.now())
+        details = {"message": asked.kind.value, "number": str(asked.number)}
+        return await self._change(state, EventKind.message_skipped, asked.actor, details)
+
+    @skip.validator
+    def _can_skip(self, asked: Skipped) -> None:
+        self._allow(lambda now: self._skipped(asked, now))
+
+    def _skipped(self, asked: Skipped, now: datetime) -> AffiliationState:
+        return skipped(self.state, self.policy, now, asked.kind, asked.number)
+
+    @workflow.update
     async def resolve_doubt(self, resolved: DoubtResolved) -> Progress:
         """Staff found out whether the message in doubt left."""
         state = self.state.doubt_resolved(resolved.verdict, workflow.now())
@@ -328,6 +343,7 @@ class AffiliationWorkflow:
             medium=self.state.medium,
             next_step=next_step(self.state, self.policy, now),
             calendar=calendar(self.state, self.policy, now),
+            skippable=skippable(self.state, self.policy, now),
             attention=self.state.attention,
             pause=self.state.pause,
             reminder_allowed_from=self.state.reminder_allowed_from(self.policy),

@@ -153,6 +153,7 @@ MATRIX = (
     Route("PATCH", f"{_ONE}/contact", _writes(200), {"email": "autre@exemple.fr"}),
     Route("POST", f"{_ONE}/pause", _writes(200), {"reason": "on_leave"}),
     Route("POST", f"{_ONE}/resumption", _writes(409)),  # it is not paused
+    Route("POST", f"{_ONE}/skips", _writes(200), {"kind": "reminder", "number": 1}),
     Route("POST", f"{_ONE}/restart", _writes(409)),  # it is not abandoned
     Route("POST", f"{_ONE}/withdrawal", _writes(200), {"reason": "mistake"}),
     Route("GET", f"{_API}/companies", _LISTS),

@@ -333,7 +333,7 @@ SCHEMAS = {
     *("PhoneLossView", "Reached", "ReachedList", "Reading", "Reason", "Recoveries", "RecoveryCodes"),
     *("RecoveryRequest", "RecoveryState", "RecoveryView", "Reference", "ResetAnswer", "ResetCompletion"),
     *("ResetRequest", "ReviewAnswer", "RightsChange", "RightsState", "RightsView", "Role", "SecondFactor"),
-    *("SessionList", "SessionView", "SignedInView", "StaffAccount", "StaffAccountChange", "StaffAccountList"),
+    *("SessionList", "SessionView", "SignedInView", "Skip", "StaffAccount", "StaffAccountChange", "StaffAccountList"),
     *("StaffRole", "SuspensionReason", "TermsSection", "TermsView", "Told", "TotpConfirmation", "TotpOffer"),
     *("UserKind", "UserList", "UserRights", "UserSuspension", "UserToConfirm", "UserView"),
 }

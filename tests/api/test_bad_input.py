@@ -16,7 +16,15 @@ from pydantic import BaseModel
 from domain.rights import StaffRole
 from services.access import Access, Proof
 from services.callers import STAFF_SCOPES, Scope
-from services.declarations import CorrectedContact, DoubtResolution, Pause, PreAffiliation, WaiverEnd, Withdrawal
+from services.declarations import (
+    CorrectedContact,
+    DoubtResolution,
+    Pause,
+    PreAffiliation,
+    Skip,
+    WaiverEnd,
+    Withdrawal,
+)
 from services.document_checks import Accept, AskAgain
 from services.enrolment_form import PaperReturn, SaveDraft, Submission
 from services.enrolments import ChosenLanguage, Decline
@@ -166,6 +174,15 @@ CASES = [
         {"reason": "on_leave"},
         _required("reason"),
         {"reason": [*TEXT, None, "", CANARY]},
+    ),
+    Case(
+        Skip,
+        "POST",
+        "/affiliations/{id}/skips",
+        "employer",
+        {"kind": "reminder", "number": 1},
+        _required("kind", "number"),
+        {"kind": [*TEXT, None, "", "invitation", CANARY], "number": [None, "", "un", 0, 101, 1.5, CANARY]},
     ),
     Case(
         Submission,

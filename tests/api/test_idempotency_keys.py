@@ -105,6 +105,7 @@ async def test_a_key_does_not_serve_two_kinds_of_requests(door: Door) -> None:
         ("POST", "withdrawal", {"reason": "other"}),
         ("POST", "pause", {"reason": "other"}),
         ("POST", "resumption", None),
+        ("POST", "skips", {"kind": "reminder", "number": 1}),
         ("POST", "restart", None),
     ):
         answer = await door.http.request(method, f"{path}/{action}", json=body, headers=key)

@@ -15,13 +15,15 @@ from domain.affiliation import (
     DeclineReason,
     Message,
     PauseReason,
+    Refusal,
+    Refused,
     Result,
     Status,
     Verdict,
     declared,
 )
 from domain.media import Medium, MessageKind
-from domain.plan import Step, after, calendar, next_step, waits_for_a_person, waiver_renewal
+from domain.plan import Step, after, calendar, next_step, skipped, waits_for_a_person, waiver_renewal
 from domain.policy import DEFAULT_POLICY, Policy, Reminder
 from domain.working_time import PARIS, add_days, is_working_day, paris_date
 from tests.domain.strategies import (
@@ -334,6 +336,45 @@ def test_a_resumption_starts_the_clock_so_that_nothing_overdue_leaves_in_a_burst
         (K.reminder, EMAIL, paris(2026, 7, 6, 10)),
         (K.reminder, EMAIL, paris(2026, 7, 13, 10)),
     ]
+
+
+def test_a_message_that_need_not_leave_is_skipped_and_what_comes_after_it_keeps_its_moment() -> None:
+    state = skipped(sent(WED), DEFAULT_POLICY, WED, K.reminder, 1)
+    assert coming(state) == coming(sent(WED))[1:]
+    without_letter = skipped(state, DEFAULT_POLICY, WED, K.postal_fallback, 1)
+    assert coming(without_letter) == [
+        (K.reminder, EMAIL, paris(2026, 6, 15, 10)),
+        ("abandonment", None, paris(2026, 8, 2, 10)),
+    ]
+    both = skipped(without_letter, DEFAULT_POLICY, WED, K.reminder, 2)
+    assert coming(both) == [("abandonment", None, paris(2026, 8, 2, 10))]
+
+
+def test_skipped_twice_it_does_not_cost_the_message_after_it() -> None:
+    state = skipped(sent(WED), DEFAULT_POLICY, WED, K.reminder, 1)
+    with pytest.raises(Refusal) as refused:
+        skipped(state, DEFAULT_POLICY, WED, K.reminder, 1)
+    assert refused.value.code is Refused.nothing_to_skip
+
+
+def test_only_what_is_automatic_and_still_to_come_can_be_skipped() -> None:
+    reminded = sent(WED).handed_over(automatic(K.reminder, 1, EMAIL), Result.accepted, paris(2026, 6, 8, 10))
+    for state, kind in (
+        (reminded, K.reminder),
+        (declared(WED, (EMAIL, POST)), K.invitation),
+        (sent(WED).paused(PauseReason.on_leave), K.reminder),
+        (sent(WED, POST, (POST,)), K.postal_fallback),
+        (pieces_asked(WED, "rib"), K.missing_pieces),
+    ):
+        with pytest.raises(Refusal):
+            skipped(state, DEFAULT_POLICY, WED, kind, 1)
+
+
+def test_a_new_clock_brings_back_what_was_skipped() -> None:
+    state = skipped(sent(WED), DEFAULT_POLICY, WED, K.postal_fallback, 1)
+    back = paris(2026, 6, 20, 10)
+    again = state.paused(PauseReason.on_leave).resumed(back)
+    assert (K.postal_fallback, POST, paris(2026, 7, 10, 10)) in coming(again, back)
 
 
 @pytest.mark.parametrize("result", [Result.uncertain, Result.refused])

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from domain.affiliation import Attention, PauseReason, Status, Verdict
-from domain.media import Medium
+from domain.media import Medium, MessageKind
 from domain.policy import Policy, Reminder
 from gateways.delivery import DeliveryKind
-from services.declarations import Pause, WithdrawalReason
+from services.declarations import Pause, Skip, WithdrawalReason
 from services.problems import RefusedByRules
 from tests.histories import gateways
 from tests.histories.scene import Scene
@@ -163,6 +163,16 @@ async def pause_and_resume(scene: Scene) -> Life:
     await life.advance_days(25)
     await scene.world.affiliations.resume(life.employer.caller, life.id)
     await life.to_next_step()
+    return life
+
+
+async def reminder_and_letter_skipped(scene: Scene) -> Life:
+    """The second reminder leaves all the same."""
+    life = await scene.declare()
+    for kind in (MessageKind.reminder, MessageKind.postal_fallback):
+        await scene.world.affiliations.skip(life.employer.caller, life.id, Skip(kind=kind, number=1))
+    await life.to_next_step()
+    await life.until_messages(2)
     return life
 
 
@@ -384,6 +394,7 @@ PATHS: Mapping[str, Path] = {
         left_company,
         withdrawal,
         pause_and_resume,
+        reminder_and_letter_skipped,
         pieces_until_complete,
         pieces_overdue,
         documents_only_checked,

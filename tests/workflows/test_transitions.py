@@ -23,6 +23,7 @@ from activities.contracts import (
     DoubtResolved,
     DraftSaved,
     Paused,
+    Skipped,
     Withdrawn,
 )
 from domain.affiliation import (
@@ -36,7 +37,7 @@ from domain.affiliation import (
     Status,
     Verdict,
 )
-from domain.media import Medium
+from domain.media import Medium, MessageKind
 from services.declarations import CorrectedContact
 from tests.world import Life, World
 from workflows.affiliation import AffiliationWorkflow as Workflow
@@ -196,6 +197,16 @@ CASES = [
         sent,
         Refused.not_paused,
         Refused.not_paused,
+    ),
+    Case(
+        "skip",
+        Workflow.skip,
+        Skipped(EMPLOYER, MessageKind.reminder, 1),
+        sent,
+        lambda p: [step.kind for step in p.calendar] == ["reminder", "postal_fallback", "reminder", "abandonment"],
+        paused,
+        Refused.nothing_to_skip,
+        None,
     ),
     Case(
         "resolve_doubt",
