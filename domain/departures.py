@@ -66,8 +66,8 @@ def covered_until(contract_ends_on: date) -> date:
 
 
 def portability_period(contract_began_on: date, contract_ends_on: date) -> Period:
-    """At most, as the time of unemployment benefit is not known: from the 1st of the next month, for twice the length of
-    the contract in months rounded up, twelve at most (art. 8.1).
+    """From the 1st of the next month, for twice the length of the contract in months rounded up, at most twelve (art.
+    8.1): an upper bound, as the time of unemployment benefit is not known.
 
     `contract_began_on`: of the first of contracts that follow each other with the same employer. Raises ValueError when
     it is after the end.
