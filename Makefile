@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 
-.PHONY: run reset demo test check openapi bench faults stateful lock browser format clean
+.PHONY: run reset demo tour test check openapi bench faults stateful long lock browser format clean
 
 run: $(VENV)/.ok        ## start everything; Ctrl-C stops it
 	@$(PY) -m local run
@@ -16,6 +16,9 @@ demo: $(VENV)/.ok       ## one affiliation's whole life, day by day
 
 openapi: $(VENV)/.ok    ## print the API's OpenAPI document
 	@$(PY) -m api.openapi
+
+tour: $(VENV)/.ok       ## a newcomer's way through the pages, with pictures in docs/tour/
+	@$(PY) -m tests.tour
 
 test: $(VENV)/.ok check ## lint, types, import contracts, tests
 	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
@@ -38,6 +41,9 @@ faults: $(VENV)/.ok     ## crashes and outages, the long form
 
 stateful: $(VENV)/.ok   ## sign-in against its model, and requests from the OpenAPI document, with many examples
 	@STATEFUL=20 $(PY) -m pytest -q tests/services/test_sign_in_stateful.py tests/api/test_schema_fuzz.py
+
+long: faults stateful   ## everything whose short form is in the tests, and what they leave out
+	@$(PY) -m pytest -q -m long
 
 bench: $(VENV)/.ok      ## measurements, as ratios to a bare floor of the same run
 	@$(PY) -m bench

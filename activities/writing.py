@@ -20,7 +20,7 @@ from gateways.letter_codes import format_code
 from gateways.mail import Email
 from gateways.post import Letter
 from gateways.sms import Sms
-from messages.emails import EmailContent, render_email
+from messages.emails import EmailContent, RenderedEmail, render_email
 from messages.forms import FormContent, waiver_labels
 from messages.letters import LetterContent, render_letter
 from messages.sms import render_sms
@@ -54,8 +54,22 @@ class Writer:
         return self._cipher.letter_secret(str(dispatch_id))
 
     def email(self, dispatch_id: UUID, message: Message, person: asyncpg.Record, deadline: date | None) -> Email:
-        link = self.link(dispatch_id)
-        rendered = render_email(
+        rendered = self.rendered_email(self.link(dispatch_id), message, person, deadline)
+        return Email(
+            dispatch_id=str(dispatch_id),
+            to=person["email"],
+            subject=rendered.subject,
+            html=rendered.html,
+            text=rendered.text,
+            kind=message.kind.value,
+            language=person["language"],
+        )
+
+    def rendered_email(
+        self, link: str, message: Message, person: asyncpg.Record, deadline: date | None
+    ) -> RenderedEmail:
+        """The same with any link: what may be shown to others than the person."""
+        return render_email(
             message.kind,
             EmailContent(
                 first_name=_first_name(person),
@@ -76,15 +90,6 @@ class Writer:
                 checking=bool(person["checking"]),
             ),
         )
-        return Email(
-            dispatch_id=str(dispatch_id),
-            to=person["email"],
-            subject=rendered.subject,
-            html=rendered.html,
-            text=rendered.text,
-            kind=message.kind.value,
-            language=person["language"],
-        )
 
     def letter(
         self,
@@ -96,28 +101,35 @@ class Writer:
         deadline: date | None,
     ) -> Letter:
         """Renders for about fifty milliseconds with its form: call it in a thread."""
-        civility = CIVILITIES[person["civility"]]
-        address = PostalAddress(
-            line1=person["line1"],
-            line2=person["line2"] or "",
-            postcode=person["postcode"],
-            city=person["city"],
-            country=person["country"],
-        )
-        name = recipient(person["civility"], person["first_names"], person["last_name"])
-        lines = envelope_lines(name, address)
-        pdf = render_letter(
+        code = format_code(selector, self.letter_secret(dispatch_id))
+        form = self.form(person, sent_on)
+        lines = _envelope(person)
+        pdf = self.letter_pdf(code, self.link(dispatch_id), message, person, sent_on, deadline, form)
+        return Letter(dispatch_id=str(dispatch_id), pdf=pdf, address_lines=lines, country=person["country"])
+
+    def letter_pdf(
+        self,
+        code: str,
+        qr_link: str,
+        message: Message,
+        person: asyncpg.Record,
+        sent_on: date,
+        deadline: date | None,
+        form: FormContent,
+    ) -> bytes:
+        """The same with any code, link and form: what may be shown to others than the person."""
+        return render_letter(
             message.kind,
             LetterContent(
-                recipient_lines=lines,
+                recipient_lines=_envelope(person),
                 first_name=_first_name(person),
                 last_name=person["last_name"],
-                civility=civility,
+                civility=CIVILITIES[person["civility"]],
                 employer=person["establishment"],
                 city=person["establishment_city"],
                 web_address=f"{self._base_url.split('://', 1)[-1]}/courrier",
-                code=format_code(selector, self.letter_secret(dispatch_id)),
-                qr_link=self.link(dispatch_id),
+                code=code,
+                qr_link=qr_link,
                 deadline=deadline,
                 missing=tuple(person["missing"] or ()),
                 language=Language(person["language"]),
@@ -128,13 +140,16 @@ class Writer:
                 reminder=message.automatic,
                 waiver_ended_on=person["waiver_ended_on"],
             ),
-            self.form(person, sent_on),
+            form,
         )
-        return Letter(dispatch_id=str(dispatch_id), pdf=pdf, address_lines=lines, country=person["country"])
 
     def sms(self, dispatch_id: UUID, message: Message, person: asyncpg.Record) -> Sms:
         text = render_sms(message.kind, self.link(dispatch_id), Language(person["language"]))
         return Sms(dispatch_id=str(dispatch_id), to=person["phone"], text=text)
+
+    def nir(self, person: asyncpg.Record) -> str:
+        """In full: what is shown of it is `domain.identifiers.masked_nir`."""
+        return self._cipher.decrypt(person["nir_sealed"], "employee", "nir", str(person["employee_id"]))
 
     def form(self, person: asyncpg.Record, on: date) -> FormContent:
         """The BIA, pre-filled with what the employer declared, with the prices of the day or of the first one."""
@@ -147,7 +162,7 @@ class Writer:
             birth_name=person["birth_name"],
             first_name=person["first_names"],
             birth_date=person["birth_date"],
-            nir=self._cipher.decrypt(person["nir_sealed"], "employee", "nir", str(person["employee_id"])),
+            nir=self.nir(person),
             scheme=SCHEMES[person["scheme"]],
             address=person["line1"],
             address_complement=person["line2"] or "",
@@ -163,6 +178,18 @@ class Writer:
             formulas=levels(priced_on),
             prices=_prices(person, priced_on),
         )
+
+
+def _envelope(person: asyncpg.Record) -> tuple[str, ...]:
+    """Raises InvalidValue when the address does not fit a window."""
+    address = PostalAddress(
+        line1=person["line1"],
+        line2=person["line2"] or "",
+        postcode=person["postcode"],
+        city=person["city"],
+        country=person["country"],
+    )
+    return envelope_lines(recipient(person["civility"], person["first_names"], person["last_name"]), address)
 
 
 def _dependant_names(person: asyncpg.Record) -> dict[str, str]:

@@ -13,7 +13,7 @@ from domain.affiliation import Status
 from domain.media import Medium
 from services.declarations import CorrectedContact, Pause, PreAffiliation, Skip, Withdrawal
 from services.fields import Day, Form, NamePart, Siren, Siret, empty_is_none
-from services.follow_up import Filters
+from services.follow_up import Filters, Order
 from services.idempotency import once
 from services.problems import (
     AlreadyOpen,
@@ -57,7 +57,7 @@ class FollowUp(Form):
     sent_from: Day | None = None
     sent_to: Day | None = None
     needs_action: bool | None = None
-    sort: Literal["-date", "date"] = "-date"
+    sort: Annotated[Order, Field(description="`todo`: what waits for the employer first")] = Order.newest
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[str | None, Field(max_length=200)] = None
 
@@ -84,7 +84,7 @@ async def follow_up(caller: AnyCaller, use: Use, asked: Annotated[FollowUp, Quer
         sent_from=asked.sent_from,
         sent_to=asked.sent_to,
         needs_action=asked.needs_action,
-        newest_first=asked.sort == "-date",
+        order=asked.sort,
     )
     return await use.affiliations.follow_up.page(caller, filters, asked.limit, asked.cursor)
 

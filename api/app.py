@@ -15,7 +15,9 @@ from api import (
     api_keys,
     audit,
     company_recoveries,
+    company_register,
     enrolments,
+    insured,
     mandates,
     operations,
     personal_data,
@@ -34,6 +36,7 @@ from api.security import FrontDoor, SecurityHeaders
 from portal import routes as portal
 from portal.space import overloaded_page
 from settings import Environment, Settings
+from web.compression import Compression
 from web.parts import open_parts
 from web.requests import once_each, shallow
 from web.sign_in_gate import SignInGate
@@ -66,13 +69,25 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
     door = APIRouter(prefix=BASE)
     for module in (
         *(activations, sessions, profile, users, mandates, company_recoveries, api_keys),
-        *(affiliations, enrolments, personal_data, register, staff, staff_accounts, audit, webhooks),
+        *(
+            affiliations,
+            insured,
+            enrolments,
+            personal_data,
+            register,
+            staff,
+            company_register,
+            staff_accounts,
+            audit,
+            webhooks,
+        ),
     ):
         door.include_router(module.router)
     app.include_router(door)
     app.include_router(operations.router)
     portal.include(app, development)
     app.add_middleware(BodyLimits)
+    app.add_middleware(Compression)
     problems.install(app)
     app.add_middleware(FrontDoor, config=config)
     app.add_middleware(Visitors, config=config)

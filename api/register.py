@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import date
-from functools import cache
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
 
 from api.problems import describes
-from db import register
-from db.pool import tenant
-from messages.forms import render_affiliation_form, render_pre_affiliation_form
 from services.activations import Reference
-from services.callers import Scope
+from services.blank_forms import blank_affiliation, blank_pre_affiliation
+from services.company_views import Companies, Establishments
 from services.perimeter import Added
 from services.problems import (
     ActivationRefused,
@@ -37,52 +30,16 @@ router = APIRouter(tags=["register"])
 Use = Annotated[Parts, Depends(parts)]
 
 
-class CompanyView(BaseModel):
-    """« Mes contrats »: one company with its insurer."""
-
-    id: UUID
-    siren: str
-    name: str
-    insurer: str
-    insurer_reference: str
-    emits_dsn: bool
-    establishments: int
-
-
-class EstablishmentView(BaseModel):
-    id: UUID
-    siren: str
-    siret: str
-    name: str
-    postcode: str
-    city: str
-    closed_on: date | None
-
-
-class Companies(BaseModel):
-    items: list[CompanyView]
-
-
-class Establishments(BaseModel):
-    items: list[EstablishmentView]
-
-
 @router.get("/companies", responses=describes(NotAuthenticated, NotAllowed))
 async def companies(caller: AnyCaller, use: Use) -> Companies:
     """The caller's companies."""
-    caller.need(Scope.read)
-    async with tenant(use.web, caller.companies) as connection:
-        rows = await connection.fetch(register.COMPANIES)
-    return Companies(items=[CompanyView(**dict(row)) for row in rows])
+    return await use.company_views.companies(caller)
 
 
 @router.get("/establishments", responses=describes(NotAuthenticated, NotAllowed))
 async def establishments(caller: AnyCaller, use: Use) -> Establishments:
     """The caller's establishments."""
-    caller.need(Scope.read)
-    async with tenant(use.web, caller.companies) as connection:
-        rows = await connection.fetch(register.ESTABLISHMENTS)
-    return Establishments(items=[EstablishmentView(**dict(row)) for row in rows])
+    return await use.company_views.establishments(caller)
 
 
 @router.post(
@@ -110,20 +67,10 @@ _PDF: dict[int | str, dict[str, Any]] = {200: {"content": {"application/pdf": {}
 @router.get("/forms/pre-affiliation.pdf", response_class=Response, responses=_PDF)
 async def pre_affiliation_form() -> Response:
     """The employer's blank declaration."""
-    return Response(await asyncio.to_thread(_blank_pre_affiliation), media_type="application/pdf")
+    return Response(await blank_pre_affiliation(), media_type="application/pdf")
 
 
 @router.get("/forms/affiliation.pdf", response_class=Response, responses=_PDF)
 async def affiliation_form() -> Response:
     """The blank BIA."""
-    return Response(await asyncio.to_thread(_blank_affiliation), media_type="application/pdf")
-
-
-@cache
-def _blank_pre_affiliation() -> bytes:
-    return render_pre_affiliation_form()
-
-
-@cache
-def _blank_affiliation() -> bytes:
-    return render_affiliation_form(None)
+    return Response(await blank_affiliation(), media_type="application/pdf")

@@ -9,7 +9,20 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from bench import arriving, declaring, documents, drafting, life, lists, login, memory, starting, uploading
+from bench import (
+    arriving,
+    declaring,
+    documents,
+    drafting,
+    insured,
+    life,
+    lists,
+    login,
+    memory,
+    pages,
+    starting,
+    uploading,
+)
 from bench.report import Figure, show, write
 from bench.stack import Stack, open_stack
 
@@ -28,6 +41,8 @@ def measurements(rows: int) -> dict[str, tuple[str, Measure]]:
         "memory": ("The worker's cache of open affiliations", memory.measure),
         "documents": ("Letters, forms and receipts as PDF, beside a bare page", lambda stack: documents.measure()),
         "starting": ("make run", lambda stack: starting.measure()),
+        "pages": ("The signed-in pages, a million affiliations", pages.measure),
+        "insured": ("« Mes salariés affiliés », a million insured persons", insured.measure),
         "lists": (f"Lists, {rows:,} affiliations", lambda stack: lists.measure(stack, rows=rows)),
     }
 

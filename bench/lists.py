@@ -12,11 +12,12 @@ from bench.stack import Stack
 from db import affiliations
 from db.pool import Pool, create_pool, system, tenant
 from domain.policy import DEFAULT_POLICY
+from services.follow_up import MOST_COUNTED
 from services.staff import DESK_LIMIT
 
 COMPANY_ROWS = 1000  # affiliations of each company
 PAGE = 51
-NO_FILTER: tuple[None, ...] = (None,) * 8
+NO_FILTER: tuple[None, ...] = (None,) * 9
 
 # Companies of a thousand affiliations each, all over the last year; a few wait for staff.
 SEED = """
@@ -53,8 +54,13 @@ async def measure(stack: Stack, *, rows: int = 100_000, times: int = 60) -> list
     asked: dict[str, tuple[str, Sequence[Any]]] = {
         "first page": (affiliations.LIST_NEWEST, (*NO_FILTER, None, None, PAGE)),
         "first page, open ones": (affiliations.LIST_NEWEST, (None, None, ["sent"], *NO_FILTER[3:], None, None, PAGE)),
-        "search by name": (affiliations.LIST_NEWEST, (*NO_FILTER[:4], "nom1", *NO_FILTER[5:], None, None, PAGE)),
-        "count": (affiliations.COUNT, NO_FILTER),
+        "search by name": (affiliations.LIST_NEWEST, (*NO_FILTER[:4], ["%nom1%"], *NO_FILTER[5:], None, None, PAGE)),
+        "first page, what waits for the employer first": (
+            affiliations.LIST_TODO_FIRST,
+            (*NO_FILTER, None, None, None, PAGE),
+        ),
+        "count": (affiliations.COUNT, (*NO_FILTER, MOST_COUNTED)),
+        "count by status": (affiliations.COUNT_BY_STATUS, (*NO_FILTER, MOST_COUNTED)),
     }
     figures = []
     for name, (query, arguments) in asked.items():

@@ -158,9 +158,11 @@ _UNLINK = (
     ("membership", "granted_by"),
     ("api_key", "created_by"),
     ("api_key", "revoked_by"),
+    ("look_as", "user_id"),
 )
 # In the order that the keys between the tables ask for.
 _FORGET = (
+    ("desk_assignment", "user_id"),
     ("wrong_code", "user_id"),
     ("challenge", "user_id"),
     ("portal_session", "user_id"),

@@ -44,50 +44,102 @@ SELECT a.id FROM affiliation a JOIN employee e ON e.id = a.employee_id
 WHERE a.establishment_id = $1 AND e.nir_index = $2 AND a.status IN ('preparing', 'sent', 'started')
 """
 
-_SUMMARY = """
+_COLUMNS = """
 SELECT a.id, a.former_id, c.siren, s.siret, s.name AS establishment, e.first_names, e.last_name, a.medium, a.status,
        a.status_at, a.declared_at, a.hired_on, a.professional_status, a.scheme, a.contract_kind, a.language,
        a.attention, a.pause, a.closure, a.next_step_kind, a.next_step_medium, a.next_step_at, a.version,
        a.contact_version, a.employee_id, a.establishment_id, a.company_id,
        CASE WHEN a.status = 'finalised' AND a.state ->> 'awaited' = 'true'
             THEN CASE WHEN a.state -> 'missing' = '[]' THEN 'check' ELSE 'documents' END END AS awaits
-FROM affiliation a
+"""
+_JOINED = """
 JOIN employee e ON e.id = a.employee_id
 JOIN establishment s ON s.id = a.establishment_id
 JOIN company c ON c.id = a.company_id
 """
+_SUMMARY = _COLUMNS + "FROM affiliation a" + _JOINED
 
 GET = _SUMMARY + "WHERE a.id = $1"
 
 BY_REFERENCE = _SUMMARY + "WHERE right(a.id::text, 12) = $1 ORDER BY a.id LIMIT 10"
 
+# Whose rows are listed: of each company that is seen so many as fill a page, by its index, then those of them all; what
+# else is shown is only looked up for the rows of the page.
+_OF_EACH = "FROM company within CROSS JOIN LATERAL (SELECT a.* FROM affiliation a"
+
+# $5: what a name must be like, a pattern for each word.
 FILTER = """
-WHERE ($1::text IS NULL OR c.siren = $1)
-  AND ($2::text IS NULL OR s.siret = $2)
+WHERE a.company_id = within.id AND ($1::text IS NULL OR within.siren = $1)
+  AND ($2::text IS NULL OR a.establishment_id = (SELECT id FROM establishment WHERE siret = $2))
   AND ($3::text[] IS NULL OR a.status = ANY ($3))
   AND ($4::text IS NULL OR a.medium = $4)
-  AND ($5::text IS NULL OR e.search_name LIKE '%' || $5 || '%')
+  AND ($5::text[] IS NULL OR a.employee_id IN (SELECT id FROM employee WHERE search_name LIKE ALL ($5)))
   AND ($6::date IS NULL OR a.status_at >= $6::date::timestamp AT TIME ZONE 'Europe/Paris')
   AND ($7::date IS NULL OR a.status_at < ($7::date + 1)::timestamp AT TIME ZONE 'Europe/Paris')
   AND ($8::boolean IS NULL OR (a.attention IS NOT NULL AND a.status <> 'abandoned') = $8)
+  AND ($9::boolean IS NULL
+       OR (a.attention IS NOT DISTINCT FROM 'unreachable' AND a.status IN ('preparing', 'sent', 'started')) = $9)
 """
 
+_NEWEST = "ORDER BY a.status_at DESC, a.id DESC LIMIT $12) a "
 LIST_NEWEST = (
-    _SUMMARY
+    _COLUMNS
+    + "FROM (SELECT a.* "
+    + _OF_EACH
     + FILTER
-    + """
-  AND ($9::timestamptz IS NULL OR (a.status_at, a.id) < ($9, $10::uuid))
-ORDER BY a.status_at DESC, a.id DESC LIMIT $11
-"""
+    + "AND ($10::timestamptz IS NULL OR (a.status_at, a.id) < ($10, $11::uuid)) "
+    + 2 * _NEWEST
+    + _JOINED
+    + "ORDER BY a.status_at DESC, a.id DESC"
 )
 
+_OLDEST = "ORDER BY a.status_at, a.id LIMIT $12) a "
 LIST_OLDEST = (
-    _SUMMARY
+    _COLUMNS
+    + "FROM (SELECT a.* "
+    + _OF_EACH
+    + FILTER
+    + "AND ($10::timestamptz IS NULL OR (a.status_at, a.id) > ($10, $11::uuid)) "
+    + 2 * _OLDEST
+    + _JOINED
+    + "ORDER BY a.status_at, a.id"
+)
+
+# What waits for the employer (no address on file reaches the person), then everything else, the newest first: each part
+# by its own index. $10: whether the last row of the page before was of the first part.
+_PART = "ORDER BY a.status_at DESC, a.id DESC LIMIT $13) a "
+_FIRST_PART = (
+    "(SELECT true AS todo, a.* "
+    + _OF_EACH
     + FILTER
     + """
-  AND ($9::timestamptz IS NULL OR (a.status_at, a.id) > ($9, $10::uuid))
-ORDER BY a.status_at, a.id LIMIT $11
+  AND a.attention = 'unreachable' AND a.status IN ('preparing', 'sent', 'started')
+  AND ($10::boolean IS NULL OR $10 AND (a.status_at, a.id) < ($11::timestamptz, $12::uuid))
 """
+    + _PART
+    + "ORDER BY a.status_at DESC, a.id DESC LIMIT $13)"
+)
+_SECOND_PART = (
+    "(SELECT false, a.* "
+    + _OF_EACH
+    + FILTER
+    + """
+  AND (a.attention IS NULL OR a.attention <> 'unreachable' OR a.status IN ('finalised', 'abandoned'))
+  AND ($10::boolean IS NULL OR $10 OR (a.status_at, a.id) < ($11::timestamptz, $12::uuid))
+"""
+    + _PART
+    + "ORDER BY a.status_at DESC, a.id DESC LIMIT $13)"
+)
+_PARTS = ", a.todo FROM (SELECT * FROM ("
+LIST_TODO_FIRST = (
+    _COLUMNS
+    + _PARTS
+    + _FIRST_PART
+    + " UNION ALL "
+    + _SECOND_PART
+    + ") parts ORDER BY todo DESC, status_at DESC, id DESC LIMIT $13) a "
+    + _JOINED
+    + "ORDER BY a.todo DESC, a.status_at DESC, a.id DESC"
 )
 
 # After the form pieces may still be awaited; what nothing awaits any more has no attention.
@@ -99,15 +151,25 @@ ORDER BY a.status_at LIMIT $1
 """
 )
 
-COUNT = (
-    """
-SELECT count(*) FROM affiliation a
-JOIN employee e ON e.id = a.employee_id
-JOIN establishment s ON s.id = a.establishment_id
-JOIN company c ON c.id = a.company_id
+# Nobody waits for the exact number of a million: $10 bounds what is counted.
+_COUNTED = "SELECT count(*) FROM (SELECT FROM company within, affiliation a"
+COUNT = _COUNTED + FILTER + "LIMIT $10) counted"
+
+_COUNTED_BY_STATUS = """
+SELECT status, todo, count(*) AS count
+FROM (SELECT a.status, a.attention IS NOT DISTINCT FROM 'unreachable'
+             AND a.status IN ('preparing', 'sent', 'started') AS todo FROM company within, affiliation a
 """
-    + FILTER
-)
+COUNT_BY_STATUS = _COUNTED_BY_STATUS + FILTER + "LIMIT $10) counted GROUP BY status, todo"
+
+# $1: at most so many
+PLACES = """
+SELECT c.siren, c.name AS company, s.siret, s.name AS establishment
+FROM company c JOIN establishment s ON s.company_id = c.id
+ORDER BY c.name, c.siren, s.name, s.siret LIMIT $1
+"""
+
+SUCCESSOR = "SELECT id FROM affiliation WHERE former_id = $1 ORDER BY declared_at DESC LIMIT 1"
 
 EVENTS = """
 SELECT number, kind, at, actor_kind, actor_id, details FROM affiliation_event
@@ -118,7 +180,8 @@ WHERE affiliation_id = $1 ORDER BY number
 PROJECT = """
 UPDATE affiliation SET status = $2, status_at = CASE WHEN status = $2 THEN status_at ELSE $3 END, medium = $4,
        state = $5, version = $6, contact_version = $7, next_step_kind = $8, next_step_medium = $9, next_step_at = $10,
-       attention = $11, pause = $12, closure = $13
+       attention = $11, pause = $12, closure = $13,
+       attention_since = CASE WHEN attention = $11 THEN attention_since WHEN $11::text IS NOT NULL THEN now() END
 WHERE id = $1 AND version < $6
 """
 
@@ -132,6 +195,11 @@ LOCK = "SELECT status, version FROM affiliation WHERE id = $1 FOR UPDATE"
 
 # What the employee gave of themselves is not the employer's to read.
 EMPLOYERS_CONTACT = "SELECT max(version) FROM contact WHERE affiliation_id = $1 AND given_by = 'employer'"
+
+CONTACT_GIVEN_BY = """
+SELECT c.given_by FROM affiliation a
+JOIN contact c ON c.affiliation_id = a.id AND c.version = a.contact_version WHERE a.id = $1
+"""
 
 STATE = "SELECT state, policy FROM affiliation WHERE id = $1"
 

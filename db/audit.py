@@ -79,8 +79,11 @@ async def add(
 
 
 async def viewed(connection: Connection, actor: Actor, affiliation_ids: list[UUID], what: str) -> None:
-    """Somebody read these persons' files: told once per actor, file and hour. `what`: which part, a code."""
-    await connection.execute(ADD_VIEWS, affiliation_ids, str(actor.kind), actor.id, {"what": what})
+    """Somebody read these persons' files: told once per actor, file and hour. `what`: which part, a code. In the place
+    of an employer: with the mark of it."""
+    mark = getattr(actor, "look_as", None)
+    details = {"what": what, "look_as": mark} if mark else {"what": what}
+    await connection.execute(ADD_VIEWS, affiliation_ids, str(actor.kind), actor.id, details)
 
 
 # --- reading the log

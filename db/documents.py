@@ -70,7 +70,8 @@ RETURNING id
 
 # What is awaited and checked now; the workflow is told the version.
 SET_PIECES = """
-UPDATE enrolment SET missing = $2, checking = $3, pieces_version = pieces_version + 1, saved_at = now()
+UPDATE enrolment SET missing = $2, checking = $3, pieces_version = pieces_version + 1, saved_at = now(),
+       checking_since = CASE WHEN $3 THEN coalesce(checking_since, now()) END
 WHERE affiliation_id = $1
 RETURNING pieces_version
 """

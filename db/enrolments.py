@@ -38,12 +38,14 @@ ORDER BY n.saved_at LIMIT $2
 
 SUBMIT = """
 INSERT INTO enrolment (affiliation_id, company_id, version, content_sealed, form_version, saved_at, submitted_at,
-                       channel, missing, checking, contact_version, recorded_by, pieces_version, pieces_told)
-SELECT id, company_id, $2, $3, $4, now(), now(), $5, $6, $7, $8, $9, 1, 1 FROM affiliation WHERE id = $1
+                       channel, missing, checking, checking_since, contact_version, recorded_by, pieces_version,
+                       pieces_told)
+SELECT id, company_id, $2, $3, $4, now(), now(), $5, $6, $7, CASE WHEN $7 THEN now() END, $8, $9, 1, 1
+FROM affiliation WHERE id = $1
 ON CONFLICT (affiliation_id) DO UPDATE SET version = excluded.version, content_sealed = excluded.content_sealed,
     form_version = excluded.form_version, saved_at = now(), submitted_at = now(), channel = excluded.channel,
-    missing = excluded.missing, checking = excluded.checking, contact_version = excluded.contact_version,
-    recorded_by = excluded.recorded_by, pieces_version = 1, pieces_told = 1
+    missing = excluded.missing, checking = excluded.checking, checking_since = excluded.checking_since,
+    contact_version = excluded.contact_version, recorded_by = excluded.recorded_by, pieces_version = 1, pieces_told = 1
     WHERE enrolment.submitted_at IS NULL
 RETURNING submitted_at
 """

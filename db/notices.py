@@ -42,26 +42,19 @@ CASE
 END
 """
 
-# Counts the attempt; everything that is written is read at this moment.
-CLAIM = f"""
-WITH n AS (UPDATE notice SET attempts = attempts + 1 WHERE id = $1 RETURNING *)
-SELECT n.id, n.kind, n.medium, n.company_id, n.subject_id, n.details, n.state, n.reason, n.provider_ref, n.attempts,
-       n.created_at, n.calling_since, extract(epoch FROM now() - n.calling_since)::float8 AS calling_seconds,
-       {_OVERTAKEN} AS overtaken,
-       greatest(n.created_at, n.not_before) < now() - make_interval(days => $2) AS given_up,
-       coalesce(n.recipient, u.email) AS recipient, u.kind = 'staff' AS staff,
+# What a notice is made of, all of it as it is at this moment.
+_CONTENT = """
+       n.details, n.created_at, u.kind = 'staff' AS staff, coalesce(c.name, '') AS company,
        coalesce(u.first_name, CASE n.kind WHEN 'activation' THEN v.first_name
            WHEN 'recovery_waiting' THEN y.first_name WHEN 'recovery_stopped' THEN y.first_name
            WHEN 'recovery_granted' THEN i.first_name END, '') AS first_name,
-       coalesce(c.name, '') AS company, c.office_line1, c.office_line2, c.office_postcode, c.office_city,
-       coalesce(i.generation, 1) AS generation,
        CASE WHEN n.kind IN ('activation', 'activation_agreement') THEN v.expires_at
            WHEN n.kind = 'password_reset' THEN r.expires_at
            WHEN n.kind = 'email_change' THEN e.expires_at ELSE i.expires_at END AS expires_at,
        (SELECT count(*) FROM membership w WHERE w.invitation_id = i.id AND w.revoked_at IS NULL) AS offered,
-       coalesce(l.effective_at, y.grant_at) AS effective_at,
-       coalesce(v.email, y.email) AS asked_by, coalesce(v.created_at, y.requested_at) AS asked_at
-FROM n
+       coalesce(l.effective_at, y.grant_at) AS effective_at
+"""
+_WITH_SUBJECTS = """
 LEFT JOIN portal_user u ON u.id = n.user_id
 LEFT JOIN company c ON c.id = n.company_id
 LEFT JOIN invitation i ON i.id = n.subject_id
@@ -70,7 +63,36 @@ LEFT JOIN password_reset r ON r.id = n.subject_id
 LEFT JOIN email_change e ON e.id = n.subject_id
 LEFT JOIN phone_loss l ON l.id = n.subject_id
 LEFT JOIN company_recovery y ON y.id = n.subject_id
+"""
+
+# Counts the attempt.
+CLAIM = f"""
+WITH n AS (UPDATE notice SET attempts = attempts + 1 WHERE id = $1 RETURNING *)
+SELECT n.id, n.kind, n.medium, n.company_id, n.subject_id, n.state, n.reason, n.provider_ref, n.attempts,
+       n.calling_since, extract(epoch FROM now() - n.calling_since)::float8 AS calling_seconds,
+       {_OVERTAKEN} AS overtaken,
+       greatest(n.created_at, n.not_before) < now() - make_interval(days => $2) AS given_up,
+       coalesce(n.recipient, u.email) AS recipient,
+       c.office_line1, c.office_line2, c.office_postcode, c.office_city,
+       coalesce(i.generation, 1) AS generation,
+       coalesce(v.email, y.email) AS asked_by, coalesce(v.created_at, y.requested_at) AS asked_at,
+       {_CONTENT}
+FROM n {_WITH_SUBJECTS}
 LEFT JOIN mandate m ON m.id = n.subject_id
+"""  # noqa: S608 (our own text)
+
+# What was written to a user, newest first, before ($2, $3).
+OWN = """
+SELECT n.id, n.kind, n.details, n.state, n.created_at, c.name AS company
+FROM notice n LEFT JOIN company c ON c.id = n.company_id
+WHERE n.user_id = $1 AND n.medium = 'email' AND n.state IN ('handed_over', 'refused', 'unknown')
+  AND ($2::timestamptz IS NULL OR (n.created_at, n.id) < ($2, $3::uuid))
+ORDER BY n.created_at DESC, n.id DESC LIMIT $4
+"""
+
+OWN_ONE = f"""
+SELECT n.id, n.kind, n.state, {_CONTENT} FROM notice n {_WITH_SUBJECTS}
+WHERE n.user_id = $1 AND n.id = $2 AND n.medium = 'email' AND n.state IN ('handed_over', 'refused', 'unknown')
 """  # noqa: S608 (our own text)
 
 # Only the last attempt to claim may call, remember and settle: as `db.dispatches` does it.

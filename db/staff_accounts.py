@@ -120,7 +120,9 @@ CASE WHEN u.suspended_at IS NOT NULL THEN 'suspended' WHEN u.password_hash IS NU
     AS state
 """
 
-USER = f"SELECT {_USER} FROM portal_user u WHERE u.id = $1"  # noqa: S608 (our own text)
+USER = f"""
+SELECT {_USER} FROM portal_user u WHERE u.id = $1 AND u.kind = 'employer' AND u.revoked_at IS NULL
+"""  # noqa: S608 (our own text)
 
 # $1: in small letters, part of the address or of the name, in whatever order it is said.
 FIND_USERS = f"""

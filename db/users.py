@@ -292,9 +292,14 @@ async def revoke(
 # Who a page greets, and the company that the session works on.
 GREETED = """
 SELECT u.first_name, c.name AS company,
-       (SELECT count(*) FROM membership m WHERE m.user_id = u.id AND is_active(m)) AS companies
+       (SELECT count(*) FROM membership m WHERE m.user_id = u.id AND is_active(m)) AS companies,
+       l.id AS look_as_id, l.company AS look_as_company, l.ends_at AS look_as_until, l.reason AS look_as_reason
 FROM portal_user u
 LEFT JOIN portal_session s ON s.id = $2
 LEFT JOIN company c ON c.id = s.company_id
+LEFT JOIN LATERAL (
+    SELECT l.id, o.name AS company, l.ends_at, l.reason FROM look_as l JOIN company o ON o.id = l.company_id
+    WHERE u.kind = 'staff' AND l.session_id = $2 AND l.user_id = $1 AND l.ended_at IS NULL AND l.ends_at > now()
+    ORDER BY l.id DESC LIMIT 1) l ON true
 WHERE u.id = $1
 """

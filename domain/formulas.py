@@ -78,6 +78,19 @@ def parse_formula_code(code: str) -> Formula:
     return _known(formula)
 
 
+def formula_codes(status: ProfessionalStatus | None = None) -> tuple[str, ...]:
+    """Every code that a tariff ever had, of one professional status or of both, in the catalogue's order."""
+    known = dict.fromkeys(level for tariff in _TARIFFS for level in tariff.levels)
+    return tuple(
+        Formula(level, of, family, scheme).code
+        for level in known
+        for of in ProfessionalStatus
+        if status in (None, of)
+        for family in Family
+        for scheme in Scheme
+    )
+
+
 def levels(on: date) -> tuple[str, ...]:
     """The levels on sale on a day, the compulsory one first. Raises LookupError when no tariff covers the day."""
     return _tariff(on).levels

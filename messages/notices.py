@@ -99,23 +99,44 @@ class NoticeContent:
     staff: bool = False
 
 
+@dataclass(frozen=True)
+class NoticeWords:
+    """What a notice says, without its links. `facts`: (name, value)."""
+
+    subject: str
+    title: str
+    says: list[str]
+    facts: list[tuple[str, str]]
+
+
+def notice_subject(kind: NoticeKind, details: Mapping[str, Any]) -> str:
+    """Raises KeyError for a kind that is posted."""
+    return french(TEXTS[_name(kind, details)].subject)
+
+
+def notice_words(kind: NoticeKind, content: NoticeContent) -> NoticeWords:
+    """Raises KeyError when the kind has no text (it is posted) or lacks what it says."""
+    text, said = TEXTS[_name(kind, content.details)], _said(content)
+    return NoticeWords(
+        french(text.subject),
+        french(text.title),
+        [french(sentence).format_map(said) for sentence in text.says],
+        _facts(content) if text.facts else [],
+    )
+
+
 def render_notice(kind: NoticeKind, content: NoticeContent) -> RenderedEmail:
     """The e-mail of this kind. Raises KeyError when the kind has no text (it is posted) or lacks what it says."""
-    text = TEXTS[_name(kind, content)]
-    said = _said(content)
-
-    def fill(sentence: str) -> str:
-        return french(sentence).format_map(said)
-
+    text, words = TEXTS[_name(kind, content.details)], notice_words(kind, content)
     values = {
-        "subject": french(text.subject),
-        "title": french(text.title),
+        "subject": words.subject,
+        "title": words.title,
         "greeting": f"Bonjour {one_line(content.first_name)}," if one_line(content.first_name) else "Bonjour,",
-        "says": [fill(sentence) for sentence in text.says],
-        "facts": _facts(content) if text.facts else [],
+        "says": words.says,
+        "facts": words.facts,
         "button": french(text.button),
         "link": content.secret_link or content.base_url + _page(text, content),
-        "lasts": fill(text.lasts),
+        "lasts": french(text.lasts).format_map(_said(content)),
         "alarm_title": french("Ce n’est pas vous ?") if text.facts and text.alarm else "",
         "alarm": french(text.alarm),
         "reset_link": content.base_url + FORGOTTEN if text.reset else "",
@@ -125,11 +146,11 @@ def render_notice(kind: NoticeKind, content: NoticeContent) -> RenderedEmail:
     return emails.render("notice", catalogue(Language.fr), values)
 
 
-def _name(kind: NoticeKind, content: NoticeContent) -> str:
+def _name(kind: NoticeKind, details: Mapping[str, Any]) -> str:
     """Which text: a kind that has something else to say in some case has another one for it."""
-    if kind is NoticeKind.totp_changed and not content.details["on"]:
+    if kind is NoticeKind.totp_changed and not details["on"]:
         return "totp_removed"
-    if kind is NoticeKind.mandate_ended and content.details["why"] == "revoked":
+    if kind is NoticeKind.mandate_ended and details["why"] == "revoked":
         return "mandate_revoked"
     return kind.value
 

@@ -51,6 +51,11 @@ def short_date_in_words(day: date) -> str:
     return NBSP.join(("1er" if day.day == 1 else str(day.day), _MONTHS[day.month - 1], str(day.year)))
 
 
+def month_in_words(day: date) -> str:
+    """« mai 2026 », on one line."""
+    return NBSP.join((_MONTHS[day.month - 1], str(day.year)))
+
+
 def one_line(text: str) -> str:
     """What a person typed, safe on one line: no control or direction character, no line break, spaces collapsed.
 

@@ -207,6 +207,54 @@ PAUSE_REASONS = _words(
 )
 
 
+CIVILITIES = _words({"MME": "Madame", "M": "Monsieur"})
+
+PROFESSIONAL_STATUSES = _words({"NC": "Non cadre", "C": "Cadre"})
+
+SCHEMES = _words({"RG": "Régime général", "RL": "Régime local Alsace-Moselle"})
+
+# « Identifiant entreprise »: each insurer has its own word for it.
+INSURERS = _words({"klesia": "KLESIA", "malakoff_humanis": "MALAKOFF HUMANIS"})
+INSURER_REFERENCES = _words({"klesia": "Numéro entreprise", "malakoff_humanis": "Numéro d'adhérent"})
+
+CONTRACT_KINDS = _words(
+    {
+        "cdi": "CDI",
+        "cdd": "CDD",
+        "seasonal": "CDD saisonnier",
+        "extra": "CDD d'usage (extra)",
+        "apprenticeship": "Contrat d'apprentissage",
+    }
+)
+
+LANGUAGES = _words(
+    {
+        "fr": "Français",
+        "falc": "Français facile à lire",
+        "en": "Anglais",
+        "pt": "Portugais",
+        "es": "Espagnol",
+        "ar": "Arabe",
+    }
+)
+
+
+LOOK_AS_REASONS = _words(
+    {
+        "asked_for_help": "Aide demandée par l'entreprise",
+        "follows_request": "Suite d'une demande écrite",
+        "checks_complaint": "Vérification d'une réclamation",
+        "finds_fault": "Recherche d'une anomalie signalée",
+    }
+)
+
+# « Statut du contrat » of an insured person.
+CONTRACT_STATES = _words({"current": "En cours", "coming": "À venir", "ended": "Terminé"})
+
+# « Statut professionnel » as the guide writes it of an insured person.
+ACTIVE_STATUSES = _words({"NC": "ACTIF NON CADRE", "C": "ACTIF CADRE"})
+
+
 def status_label(code: str) -> str:
     """« En préparation »… Raises KeyError for an unknown code, as every function here."""
     return STATUSES[code]
@@ -275,3 +323,23 @@ def attention_label(code: str) -> str:
 def pause_reason_label(code: str) -> str:
     """Why the reminders of an affiliation are paused."""
     return PAUSE_REASONS[code]
+
+
+def insurer_label(code: str) -> str:
+    """« KLESIA », « MALAKOFF HUMANIS »."""
+    return INSURERS[code]
+
+
+def look_as_reason_label(code: str) -> str:
+    """Why a member of staff looks at a company's space in its place."""
+    return LOOK_AS_REASONS[code]
+
+
+def contract_state_label(code: str) -> str:
+    """« En cours », « À venir », « Terminé »."""
+    return CONTRACT_STATES[code]
+
+
+def active_status_label(code: str) -> str:
+    """« ACTIF NON CADRE », « ACTIF CADRE »."""
+    return ACTIVE_STATUSES[code]

@@ -21,7 +21,7 @@ from db.pool import system
 from domain.affiliation import OPEN
 from gateways.delivery import DeliveryEvent, DeliveryKind
 from messages.typography import french
-from portal import dev_clock, wording
+from portal import component_sheet, dev_clock, wording
 from portal.forms import Fields
 from portal.pages import PAGE_POLICY, PageRoute, page, see_other
 from services.callers import Caller, Scope
@@ -81,7 +81,7 @@ _SLOW = (
 async def index(use: Use) -> Response:
     """The latest affiliations."""
     async with system(use.system) as connection:
-        rows = await connection.fetch(affiliations.LIST_NEWEST, *[None] * 10, LISTED)
+        rows = await connection.fetch(affiliations.LIST_NEWEST, *[None] * 11, LISTED)
     items = [AffiliationSummary(**summary(row)) for row in rows]
     return _page(use, "dev/affiliations.html", "affiliations", items=items)
 
@@ -246,6 +246,15 @@ async def _message(dispatch_id: UUID, use: Parts) -> asyncpg.Record:
     if row is None:
         raise NotFound()
     return row
+
+
+# --- components
+
+
+@router.get("/composants")
+async def components(use: Use) -> Response:
+    """Every component in every state, for whoever makes a page."""
+    return _page(use, "dev/components.html", "components", **component_sheet.values())
 
 
 # --- every page

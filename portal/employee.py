@@ -6,7 +6,7 @@ The form itself is in `steps.py`, `papers.py` and `review.py`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -17,7 +17,6 @@ from domain.affiliation import DeclineReason, Status
 from domain.enrolment import form
 from domain.media import Language
 from domain.working_time import paris_date
-from messages.catalogue import Catalogue
 from messages.errors import error_text
 from portal.forms import Fields
 from portal.frame import (
@@ -32,7 +31,7 @@ from portal.frame import (
 from portal.pages import see_other, with_retry
 from portal.papers import USUAL, need_label, needs_of, upload_refusal
 from portal.questions import Questions, Wrong
-from portal.steps import REVIEW, Note, State, state_of, step_address
+from portal.steps import REVIEW, Note, State, state_of, step_address, when
 from services.access import Access, LinkRecovery, Opened, Proof
 from services.callers import EmployeeCaller
 from services.enrolments import ChosenLanguage, Decline, DocumentNeed, EnrolmentView
@@ -56,7 +55,7 @@ router = APIRouter(route_class=EmployeeRoute, dependencies=[OwnPages], include_i
 
 Use = Annotated[Parts, Depends(parts)]
 LINK_METHODS = ["GET", "HEAD"]  # scanners of mailed links ask with either, any number of times
-_OURS: Final = ("/dossier", "/courrier", "/lien", "/e/")  # where a change of language may lead back to
+_OURS: Final = ("/dossier", "/courrier", "/lien", "/e/", "/t/")  # where a change of language may lead back to
 
 # --- ways in
 
@@ -251,7 +250,7 @@ async def _draft_page(
         ahead=ahead,
         documents=[(need_label(t, need), need.received) for need in needs],
         certain=bool(view.documents),
-        saved=_when(t, view.saved_at) if view.saved_at else "",
+        saved=when(t, view.saved_at) if view.saved_at else "",
         note=note,
     )
 
@@ -268,7 +267,7 @@ async def _receipt_page(
         t=t,
         view=view,
         status_code=_receipt_status(view),
-        received=_when(t, view.submitted_at),
+        received=when(t, view.submitted_at),
         needs=[need for need in needs if need.wanted],
         here_already=[need for need in needs if not need.wanted],
         labels=[need_label(t, need) for need in view.documents],
@@ -286,13 +285,6 @@ def _receipt_status(view: EnrolmentView) -> str:
     if view.waiver is not None:
         return "waived"
     return "sent" if view.locked else "complete"
-
-
-def _when(t: Catalogue, moment: datetime) -> str:
-    """« à 14 h 02 », with the day when it is not today's."""
-    if paris_date(moment) == paris_date(datetime.now(UTC)):
-        return t.text("page.at_time", time=t.time(moment))
-    return t.text("page.day_and_time", day=t.full_day(paris_date(moment)), time=t.time(moment))
 
 
 # --- not for me
@@ -340,7 +332,7 @@ async def _decline_page(request: Request, employee: EmployeeCaller, use: Parts, 
 async def _through_link(request: Request, use: Parts, token: str, address: str) -> Response:
     opened = await _open(use, request.state.visitor, token=token)
     if opened is None:
-        return employee_page(request, "link_unknown", 404, token=token[:200])
+        return employee_page(request, "link_unknown", 404, token=token[:200] if token.isprintable() else "")
     session, first = opened
     answer = see_other(address)
     answer.headers["Referrer-Policy"] = "no-referrer"

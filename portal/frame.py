@@ -141,7 +141,7 @@ def _here(request: Request) -> str:
     for posted, shown in _SHOWN_AT.items():
         if path.startswith(posted):
             return shown
-    return path if len(path) <= 200 else "/courrier"
+    return path if len(path) <= 200 and path.isprintable() else "/courrier"
 
 
 class EmployeeRoute(PageRoute):

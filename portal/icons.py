@@ -67,6 +67,7 @@ ICONS: Final = {
     "phone": "phone",
     "qr": "qr-code",
     "device": "smartphone",
+    "refresh": "refresh-cw",
     "next": "arrow-right",
     "previous": "arrow-left",
     "sort_up": "arrow-up",

@@ -92,6 +92,7 @@ _RIGHTS = Section(
         Page("Gestion des habilitations", "/habilitations"),
         Page("Mandats", "/habilitations/mandats"),
         Page("Clés d’accès", "/habilitations/cles"),
+        Page("Consultations", "/habilitations/consultations"),
     ),
 )
 _REQUESTS = _one("Mes démarches", "requests", "/demarches")
@@ -112,7 +113,14 @@ _STAFF_SECTIONS = (
             Page("Envois", DESK + "/envois"),
         ),
     ),
-    _one("Entreprises", "company", DESK + "/entreprises"),
+    Section(
+        "Entreprises",
+        "company",
+        (
+            Page("Registre des entreprises", DESK + "/entreprises"),
+            Page("Utilisateurs des entreprises", DESK + "/utilisateurs"),
+        ),
+    ),
 )
 _ACCOUNTS = _one("Comptes", "staff", DESK + "/comptes")
 _STAFF_TOOLS = (_one("Mon profil", "person", "/profil"),)
@@ -123,4 +131,6 @@ def menu_of(who: Greeting) -> Menu:
         accounts = (_ACCOUNTS,) if who.looks_after_accounts else ()
         return Menu(Page("Accueil", DESK), (*_STAFF_SECTIONS, *accounts), _STAFF_TOOLS)
     rights = (_RIGHTS,) if who.administers else ()
-    return Menu(Page("Accueil", HOME), (_CONTRACTS, _EMPLOYEES, _LIBRARY, *rights, _REQUESTS), _EMPLOYERS_TOOLS)
+    # whoever looks at a company in its place has no profile there
+    tools = _EMPLOYERS_TOOLS[:-1] if who.look_as else _EMPLOYERS_TOOLS
+    return Menu(Page("Accueil", HOME), (_CONTRACTS, _EMPLOYEES, _LIBRARY, *rights, _REQUESTS), tools)

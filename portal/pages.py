@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime
@@ -17,6 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2_fragments import render_block
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from domain.working_time import PARIS, french_date, french_moment
 from messages import house, words
@@ -64,6 +66,8 @@ class PageRoute(APIRoute):
                 return await self.answer(request, NotFound())
             except HTTPException:
                 raise
+            except ClientDisconnect:  # nobody is there any more to read an answer
+                return Response(status_code=499)
             except Exception:
                 reference = uuid.uuid4().hex[:12]
                 log.exception("unhandled error", extra={"reference": reference})
@@ -117,6 +121,8 @@ def _environment() -> jinja2.Environment:
         number=_number,
         moment=_moment,
         day=_day,
+        short_day=_short_day,
+        phone_number=_phone_number,
         one_line=one_line,
         list_item=list_item,
         phrase=lambda text: text.replace("'", "’"),
@@ -142,6 +148,18 @@ def _number(value: int) -> str:
 
 def _day(day: date) -> str:
     return french_date(day)
+
+
+def _short_day(moment: datetime) -> str:
+    """« 12/05/2026 », in Paris: the guide's own in tables."""
+    return moment.astimezone(PARIS).strftime("%d/%m/%Y")
+
+
+def _phone_number(number: str) -> str:
+    """A French number as people write it; every other text as it is."""
+    if not re.fullmatch(r"\+33\d{9}", number):
+        return number
+    return " ".join(re.findall("..", f"0{number[3:]}"))
 
 
 class _FrenchLoader(jinja2.FileSystemLoader):

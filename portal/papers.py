@@ -50,7 +50,8 @@ class FileShown:
 
 @dataclass(frozen=True)
 class Need:
-    """One document. `refusal`: why the file that was just sent was not taken; `again`: why it is asked again."""
+    """One document. `refusal`: why the file that was just sent was not taken; `again`: why it is asked again; `more`:
+    it is here and waits for its check, and further pages of it are taken meanwhile."""
 
     piece: str
     label: str
@@ -60,6 +61,7 @@ class Need:
     refusal: str
     again: str
     wanted: bool = True
+    more: bool = False
 
     @property
     def id(self) -> str:
@@ -92,7 +94,8 @@ async def needs_of(
     names = {need.piece: need.name for need in view.documents}
     for piece in dict.fromkeys(others):
         extra = DocumentNeed(piece=piece, name=names.get(piece), received=0)
-        asked.append(_need(t, extra, files, None, wanted=False))
+        more = view.checking and any(file.piece == piece and file.verdict is None for file in files)
+        asked.append(_need(t, extra, files, refused if more else None, wanted=False, more=more))
     return asked
 
 
@@ -108,22 +111,25 @@ def _need(
     files: Sequence[DocumentView],
     refused: UploadRefusal | None,
     wanted: bool = True,
+    more: bool = False,
 ) -> Need:
     mine = [file for file in files if file.piece == need.piece]
     code = refused.code if refused is not None and refused.piece == need.piece else ""
     refusal_key = f"document.refused.{code}"
     again = [file.reason for file in mine if file.verdict == "refused" and file.reason]
     open_files = [file for file in mine if file.verdict != "refused"]
+    room = sum(file.verdict is None for file in open_files) < MOST_PER_PIECE
     hint = f"document.kind.{Piece.parse(need.piece).code}.hint"
     return Need(
         piece=need.piece,
         label=need_label(t, need),
         hint=t.text(hint) if hint in t.keys else "",
         files=tuple(_file(t, file) for file in mine),
-        room=sum(file.verdict is None for file in open_files) < MOST_PER_PIECE,
+        room=room,
         refusal=t.text(refusal_key if refusal_key in t.keys else "page.documents.refused") if code else "",
         again=_reason(t, again[-1]) if again and wanted else "",
         wanted=wanted,
+        more=more and room,
     )
 
 

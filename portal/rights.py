@@ -150,6 +150,8 @@ async def overview(
     request: Request, caller: UserCaller, use: Use, entreprise: str = "", page: Page = 1, fait: Done = ""
 ) -> Response:
     """Everybody, or those of one company; above them what waits for an answer."""
+    if caller.look_as is not None:
+        caller.need_administrator()
     if not caller.administers:
         me = await use.profile.me(caller)
         return await rights_page(request, caller, use, "refused", status=403, me=me)

@@ -19,7 +19,9 @@ from portal import (
     employee,
     first_steps,
     follow_up,
+    follow_up_messages,
     follow_up_one,
+    handover,
     home,
     insured,
     library,
@@ -46,6 +48,7 @@ def include(app: FastAPI, development: bool) -> None:
     for module in (
         static,
         employee,
+        handover,
         steps,
         papers,
         review,
@@ -55,7 +58,7 @@ def include(app: FastAPI, development: bool) -> None:
         rights_review,
         rights_mandates,
         rights_keys,
-        *(home, contracts, follow_up, follow_up_one, pre_affiliation, insured, library, support),
+        *(home, contracts, follow_up, follow_up_one, follow_up_messages, pre_affiliation, insured, library, support),
         *(desk, desk_file, desk_paper, desk_companies, desk_accounts, desk_dispatches, look_as),
     ):
         app.include_router(module.router)

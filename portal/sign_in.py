@@ -8,13 +8,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from domain.rights import UserKind
 from portal.forms import Fields
-from portal.menu import HOME
+from portal.menu import DESK, HOME
 from portal.pages import see_other
-from portal.space import SIGN_IN, SpaceRoute, drawing, one_problem, own_path, session_of, space_page
+from portal.space import SIGN_IN, STAFF_SIGN_IN, SpaceRoute, drawing, one_problem, own_path, session_of, space_page
 from services.authenticator import TotpConfirmation
 from services.callers import Pending, SignedIn
 from services.fields import validated
-from services.greetings import greeting
 from services.problems import (
     CodeNotSent,
     InvalidFields,
@@ -42,7 +41,6 @@ Next = Annotated[str, Query(alias="suite", max_length=200)]
 CODE = "/connexion/code"
 STEP_UP = "/connexion/confirmer"
 APP = "/connexion/application"
-_STAFF = "/gestion/connexion"
 CLEAR = '"cache", "storage"'
 _METHODS = ("sms", "totp", "recovery")
 
@@ -57,7 +55,7 @@ async def sign_in_page(request: Request, suite: Next = "") -> Response:
 
 @public.get("/gestion/connexion")
 async def staff_sign_in_page(request: Request, suite: Next = "") -> Response:
-    return space_page(request, "sign_in", action=_STAFF, suite=own_path(suite), email="", staff=True)
+    return space_page(request, "sign_in", action=STAFF_SIGN_IN, suite=own_path(suite, DESK), email="", staff=True)
 
 
 @public.post("/connexion")
@@ -71,7 +69,8 @@ async def staff_sign_in(request: Request, fields: Fields, visit: Visit, use: Use
 
 
 async def _sign_in(request: Request, fields: dict[str, str], visit: Visit, use: Parts, kind: UserKind) -> Response:
-    suite, email = own_path(fields.get("suite")), fields.get("email", "")[:200]
+    suite = own_path(fields.get("suite"), DESK if kind is UserKind.staff else HOME)
+    email = fields.get("email", "")[:200]
     held = {of: cookie_of(request, SESSION_OF[of], use.config) for of in UserKind}
     try:
         credentials = validated(Credentials, {"email": email, "password": fields.get("password", "")})
@@ -93,7 +92,7 @@ def _sign_in_again(
     request: Request, kind: UserKind, suite: str, email: str, wrong: InvalidFields, status: int
 ) -> Response:
     staff = kind is UserKind.staff
-    action = _STAFF if staff else SIGN_IN
+    action = STAFF_SIGN_IN if staff else SIGN_IN
     return space_page(request, "sign_in", status, wrong=wrong, action=action, suite=suite, email=email, staff=staff)
 
 
@@ -257,17 +256,7 @@ class Unticked(Problem):
         super().__init__("Cochez la case pour accepter les conditions générales.")
 
 
-# --- home, and the way out
-
-
-@signed_in.get(HOME)
-async def home(request: Request, caller: BeforeTerms, use: Use) -> Response:
-    """Until the employers' pages are here: who one is, and where to go on."""
-    me = await use.profile.me(caller)
-    if me.terms is not None and me.terms.accepted != me.terms.current:
-        return see_other("/conditions/nouvelles")
-    who = await greeting(use.system, caller)
-    return space_page(request, "home", who=who, me=me)
+# --- the way out
 
 
 @signed_in.post("/session/prolongation", status_code=204)
@@ -280,7 +269,8 @@ async def extend(caller: BeforeTerms, use: Use) -> Response:
 @signed_in.post("/deconnexion")
 async def sign_out(request: Request, use: Use) -> Response:
     """Also when the session has ended already."""
-    answer = see_other(SIGN_IN)
+    staff = cookie_of(request, SESSION_OF[UserKind.staff], use.config)
+    answer = see_other(STAFF_SIGN_IN if staff else SIGN_IN)
     token = session_of(request, use)
     if token is not None:
         await use.sessions.check_csrf(token, await given_token(request))

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from domain.rights import UserKind
-from portal.menu import HOME, menu_of
+from portal.menu import DESK, HOME, menu_of
 from portal.pages import PAGE_POLICY, PageRoute, page, see_other, with_retry
 from services.callers import Caller
 from services.greetings import Greeting, greeting
@@ -31,6 +31,7 @@ from web.denials import tell_denial
 from web.parts import Parts
 
 SIGN_IN = "/connexion"
+STAFF_SIGN_IN = f"{DESK}{SIGN_IN}"
 _MOST_PATH = 200
 SPACE_POLICY = f"{PAGE_POLICY}; script-src 'self'; connect-src 'self'"
 
@@ -65,7 +66,7 @@ def space_page(
         SPACE_POLICY,
         who=who,
         menu=menu_of(who) if who is not None else None,
-        look_as=None,
+        look_as=who.look_as if who is not None else None,
         csrf=csrf_token(session if session is not None and (who is not None or in_session) else visit),
         wrong=wrong.errors if wrong else [],
         errors={error.field: error.message for error in wrong.errors} if wrong else {},
@@ -126,13 +127,13 @@ class SpaceRoute(PageRoute):
         await tell_denial(request, problem)
         # what was looked at is looked at again; what was sent comes from a page that is
         seen = request.url.path if request.method in SAFE else urlsplit(request.headers.get("referer", "")).path
-        after = urlencode({"suite": own_path(seen)})
+        after = urlencode({"suite": own_path(seen, DESK if _of_staff(request) else HOME)})
         if isinstance(problem, NotAuthenticated):
-            return see_other(f"{SIGN_IN}?{after}")
+            return _go(request, f"{STAFF_SIGN_IN if _of_staff(request) else SIGN_IN}?{after}")
         if isinstance(problem, TermsNotAccepted):
-            return see_other(f"/conditions/nouvelles?{after}")
+            return _go(request, f"/conditions/nouvelles?{after}")
         if isinstance(problem, StepUpNeeded):
-            return see_other(f"/connexion/confirmer?{after}")
+            return _go(request, f"/connexion/confirmer?{after}")
         use: Parts = request.app.state.parts
         caller: Caller | None = getattr(request.state, "caller", None)
         who = await greeting(use.system, caller) if caller is not None and caller.signed_in is not None else None
@@ -146,3 +147,14 @@ class SpaceRoute(PageRoute):
             again=problem.status >= 429,
         )
         return with_retry(page, problem)
+
+
+def _of_staff(request: Request) -> bool:
+    return request.url.path == DESK or request.url.path.startswith(f"{DESK}/")
+
+
+def _go(request: Request, address: str) -> Response:
+    """To another page. A part of a page that htmx asked for leads the whole page there: it would be put into it."""
+    if "HX-Request" in request.headers:
+        return Response(status_code=204, headers={"HX-Redirect": address})
+    return see_other(address)

@@ -23,7 +23,20 @@ STYLES = Path(__file__).with_name("styles")
 STYLE_SHEET = "portal.css"
 HTMX = "htmx.js"
 # What comes later wins, however a rule of before it is written; a new page's own rules are one more file.
-LAYERS: Final = ("tokens", "elements", "parts", "space", "lists", "forms", "charts", "desk", "dev", "print")
+LAYERS: Final = (
+    "tokens",
+    "elements",
+    "parts",
+    "space",
+    "lists",
+    "forms",
+    "insured",
+    "charts",
+    "desk",
+    "register",
+    "dev",
+    "print",
+)
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
 
@@ -12,6 +13,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from domain.enrolment import Form, FormField, FormGroup, FormStep, current_form, form
 from domain.media import Language
+from domain.working_time import paris_date
+from messages.catalogue import Catalogue
 from portal.forms import Fields
 from portal.frame import EmployeeRoute, employee_page, offered, remember_language, texts
 from portal.pages import see_other
@@ -372,16 +375,25 @@ class Group:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where one is: `at` counts from 1."""
+    """Where one is: `at` counts from 1. `saved`: « à 14 h 02 », "" before anything is."""
 
     at: int
     of: int
     titles: list[str]
+    saved: str
 
 
 def progress_of(questions: Questions, step: FormStep) -> Progress:
     titles = [questions.t.text(f"form.step.{one.name}.title") for one in questions.steps]
-    return Progress(questions.steps.index(step) + 1, len(titles), titles)
+    saved = when(questions.t, questions.view.saved_at) if questions.view.saved_at else ""
+    return Progress(questions.steps.index(step) + 1, len(titles), titles, saved)
+
+
+def when(t: Catalogue, moment: datetime) -> str:
+    """« à 14 h 02 », with the day when it is not today's."""
+    if paris_date(moment) == paris_date(datetime.now(UTC)):
+        return t.text("page.at_time", time=t.time(moment))
+    return t.text("page.day_and_time", day=t.full_day(paris_date(moment)), time=t.time(moment))
 
 
 def _step_page(

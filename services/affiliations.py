@@ -73,14 +73,14 @@ class AffiliationService:
         caller.need(Scope.write)
         employee = request.employee
         name = recipient(employee.civility, employee.first_names, employee.last_name)
-        _check_address(name, employee.address, "employee.")
+        check_address(name, employee.address, "employee.")
         try:
             async with tenant(self._web, caller.companies) as connection:
                 if once is not None:
                     repeated = await self._repeated(connection, caller, once)
                     if repeated is not None:
                         return repeated
-                place = await _establishment(connection, request.siret, request.hired_on)
+                place = await establishment_of(connection, request.siret, request.hired_on)
                 await self._write(connection, caller, request, place)
                 await self._claim(connection, caller, once, place["company_id"], place["affiliation_id"])
                 row = await affiliation_row(connection, place["affiliation_id"])
@@ -199,7 +199,7 @@ class AffiliationService:
         if getattr(conflict, "constraint_name", None) != "affiliation_one_open":
             return conflict
         async with tenant(self._web, caller.companies) as connection:
-            place = await _establishment(connection, request.siret, request.hired_on)
+            place = await establishment_of(connection, request.siret, request.hired_on)
             nir_index = self._cipher.blind_index(request.employee.nir, "nir")
             open_id = await connection.fetchval(affiliations.OPEN_OF_PERSON, place["id"], nir_index)
         return AlreadyOpen(str(open_id))
@@ -278,7 +278,7 @@ class AffiliationService:
             corrected = _merged(person, request)
             if request.address is not None:
                 name = recipient(person["civility"], person["first_names"], person["last_name"])
-                _check_address(name, request.address)
+                check_address(name, request.address)
             changed = _changed(person, corrected)
             if changed:
                 version = await affiliations.add_contact(connection, affiliation_id, corrected)
@@ -321,8 +321,11 @@ class _ClaimedMeanwhile(Exception):
     """The same call at the same time took the key first."""
 
 
-def _check_address(name: str, address: Address, prefix: str = "") -> None:
-    """Whether an envelope can carry it: also who is written to by e-mail may get a letter in the end."""
+def check_address(name: str, address: Address, prefix: str = "") -> None:
+    """Whether an envelope can carry it: also who is written to by e-mail may get a letter in the end.
+
+    Raises InvalidFields.
+    """
     try:
         envelope_lines(
             name,
@@ -342,8 +345,8 @@ def _check_address(name: str, address: Address, prefix: str = "") -> None:
         raise InvalidFields([FieldError(f"{prefix}{place}", invalid.code, message)]) from None
 
 
-async def _establishment(connection: Connection, siret: str, hired_on: date) -> asyncpg.Record:
-    """The caller's establishment; unknown and foreign ones get the same answer."""
+async def establishment_of(connection: Connection, siret: str, hired_on: date) -> asyncpg.Record:
+    """The caller's establishment; unknown and foreign ones get the same answer. Raises InvalidFields."""
     place = await connection.fetchrow(register.ESTABLISHMENT_BY_SIRET, siret)
     if place is None:
         message = (

@@ -184,7 +184,7 @@ async def _log(
 
 
 def _fields(row: asyncpg.Record) -> dict[str, Any]:
-    return {**row, "shown": f"{row['shown']}…"}
+    return {**row, "shown": f"{row['shown'] or PREFIX}…"}  # of one that was made elsewhere nothing more is known
 
 
 def _not_administered() -> FieldError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,6 +23,7 @@ class Scope(StrEnum):
     staff_super = "staff:super"
 
 
+READ_ONLY = "Vous consultez en lecture seule. Terminez la consultation pour revenir à votre espace."
 EMPLOYER_SCOPES = frozenset({Scope.read, Scope.write})
 STAFF_SCOPES = {
     StaffRole.read: frozenset({Scope.staff}),
@@ -45,11 +47,29 @@ class SignedIn:
 
 
 @dataclass(frozen=True)
+class LookAs:
+    """A member of staff reads a company's space in its place, until then, for a reason (its words)."""
+
+    id: UUID
+    company: str
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Looker(Actor):
+    """The member of staff who does so: what they read is in the log with the mark of it."""
+
+    look_as: str = ""
+
+
+@dataclass(frozen=True)
 class Caller:
     """A user in a browser, or a machine with an API key.
 
     `companies`: the perimeter, whose rows are seen; `administers`: those of them whose rights the user looks after.
-    Staff see all companies and have none. `signed_in` is None for an API key.
+    Staff see all companies and have none; while they look at one in its place (`look_as`) they read it as it does, and
+    write nothing. `signed_in` is None for an API key.
     """
 
     id: str  # the user's or the key's
@@ -57,13 +77,18 @@ class Caller:
     scopes: frozenset[Scope]
     administers: tuple[UUID, ...] = ()
     signed_in: SignedIn | None = None
+    look_as: LookAs | None = None
 
     @property
     def actor(self) -> Actor:
+        if self.look_as is not None:
+            return Looker(ActorKind.staff, self.id, str(self.look_as.id))
         return Actor(ActorKind.staff if Scope.staff in self.scopes else ActorKind.employer, self.id)
 
     def need(self, scope: Scope) -> None:
         """Raises NotAllowed."""
+        if scope not in self.scopes and self.look_as is not None:
+            raise NotAllowed(READ_ONLY)
         if scope not in self.scopes:
             raise NotAllowed("Votre accès ne permet pas cette action.")
 
@@ -76,6 +101,8 @@ class Caller:
     def need_administrator(self) -> SignedIn:
         """Of at least one company of the perimeter. Raises NotAllowed."""
         person = self.person()
+        if not self.administers and self.look_as is not None:
+            raise NotAllowed(READ_ONLY)
         if not self.administers:
             raise NotAllowed("Cette rubrique est réservée aux administrateurs.")
         return person

@@ -91,11 +91,13 @@ Pieces = Annotated[
 class PaperReturn(Body):
     """The BIA that came back on paper, as staff read it: the same answers as online, what was declared being known.
 
-    `missing`: pieces to ask for besides those that follow from what was left empty.
+    `missing`: pieces to ask for besides those that follow from what was left empty. `received`: the kinds of documents
+    that came with it; what the answers call for and is not among them is asked for. None: nobody looked.
     """
 
     answers: Annotated[dict[Path, Typed], Field(max_length=MOST_ANSWERS, examples=[{"path": "join", "level": "BASE"}])]
     missing: Pieces = ()
+    received: Annotated[tuple[PieceCode, ...], Field(max_length=20, examples=[["rib"]])] | None = None
 
 
 # --- what the whole comes to

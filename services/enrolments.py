@@ -289,7 +289,9 @@ class EnrolmentService:
             row = await connection.fetchrow(enrolments.GET, affiliation_id)
             draft = Draft((row["version"] if row else 0) + 1, draft.answers)
             enrolment = self._read(form, draft, person, on_paper=True)
-            missing = tuple(dict.fromkeys((*map(str, enrolment.unanswered), *request.missing)))
+            called_for = [] if request.received is None else enrolment.pieces
+            left_out = [str(piece) for piece in called_for if piece.code not in (request.received or ())]
+            missing = tuple(dict.fromkeys((*map(str, enrolment.unanswered), *left_out, *request.missing)))
             await self._conclusion.write(
                 connection, person, form, draft, enrolment, Channel.paper, missing, False, recorded_by=caller.id
             )

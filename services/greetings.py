@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from db import users
 from db.pool import Pool, single
 from domain.rights import UserKind
-from services.callers import Caller, Scope
+from messages import words
+from services.callers import Caller, LookAs, Scope
 from services.sessions import IDLE_MINUTES
 
 SEEN_EVERY_MINUTES = 1  # a session's last sign of life is no older than that when a page is shown (db.sessions.FIND)
@@ -16,7 +17,8 @@ SEEN_EVERY_MINUTES = 1  # a session's last sign of life is no older than that wh
 @dataclass(frozen=True)
 class Greeting:
     """`administers`: « Mes habilitations » is shown. `idle_seconds`: the session lasts so long without a request.
-    `companies`: how many the user may work for; `company`: the one they chose to work for, None for all of them."""
+    `companies`: how many the user may work for; `company`: the one they chose to work for, None for all of them.
+    `look_as`: the company that a member of staff looks at in its place, also while they are on their own pages."""
 
     first_name: str
     administers: bool
@@ -25,6 +27,7 @@ class Greeting:
     idle_seconds: int
     companies: int = 0
     company: str | None = None
+    look_as: LookAs | None = None
 
 
 async def greeting(pool: Pool, caller: Caller) -> Greeting:
@@ -34,7 +37,11 @@ async def greeting(pool: Pool, caller: Caller) -> Greeting:
         row = await connection.fetchrow(users.GREETED, person.user_id, person.session_id)
     assert row is not None, "signed in"
     staff = Scope.staff in caller.scopes
-    minutes = IDLE_MINUTES[UserKind.staff if staff else UserKind.employer]
+    minutes = IDLE_MINUTES[UserKind.staff if staff or caller.look_as else UserKind.employer]
+    look_as = caller.look_as
+    if look_as is None and row["look_as_id"] is not None:
+        reason = words.look_as_reason_label(row["look_as_reason"])
+        look_as = LookAs(row["look_as_id"], row["look_as_company"], row["look_as_until"], reason)
     return Greeting(
         row["first_name"],
         bool(caller.administers),
@@ -43,4 +50,5 @@ async def greeting(pool: Pool, caller: Caller) -> Greeting:
         60 * (minutes - SEEN_EVERY_MINUTES),
         row["companies"],
         row["company"],
+        look_as,
     )

@@ -216,6 +216,16 @@ class StaffAccountService:
             rows = await connection.fetch(staff_accounts.FIND_USERS, words.lower(), MOST_FOUND)
             return EmployerUserList(items=await _users(connection, rows))
 
+    async def user(self, caller: Caller, user_id: UUID) -> EmployerUser:
+        """Raises NotAllowed, NotFound."""
+        caller.need(Scope.staff)
+        caller.person()
+        async with single(self._tools.system) as connection:
+            rows = await connection.fetch(staff_accounts.USER, user_id)
+            if not rows:
+                raise NotFound()
+            return (await _users(connection, rows))[0]
+
     async def suspend_user(self, caller: Caller, user_id: UUID, request: UserSuspension) -> EmployerUser:
         """Close an account everywhere, at once, or open it again: a company's last administrator's, too.
 

@@ -12,7 +12,8 @@ import asyncpg
 from pydantic import BaseModel
 
 from activities.contracts import ActorKind, EventKind
-from domain.affiliation import Attention, Closure, PauseReason, Status
+from domain.affiliation import OPEN, Attention, Closure, PauseReason, Status
+from domain.identifiers import Civility
 from domain.media import Language, Medium
 from domain.plan import Step
 
@@ -77,6 +78,11 @@ class AffiliationSummary(BaseModel):
     next_step: NextStep | None
     former_id: UUID | None
 
+    @property
+    def todo(self) -> bool:
+        """Whether it waits for the employer (`db.affiliations`)."""
+        return self.attention is Attention.unreachable and self.status in OPEN
+
 
 class Source(StrEnum):
     """Who answered: the workflow itself, or the read model when no worker answered within a second."""
@@ -103,7 +109,28 @@ class EventView(BaseModel):
     details: dict[str, str]
 
 
+class DeclaredView(BaseModel):
+    """What the employer declared of a person. `nir`: masked. The contact is the employer's own; it is None where the
+    person gave theirs before. `own_contact`: we write to one that the person gave."""
+
+    civility: Civility
+    last_name: str
+    birth_name: str
+    first_names: str
+    birth_date: date
+    nir: str
+    email: str | None
+    phone: str | None
+    line1: str | None
+    line2: str | None
+    postcode: str | None
+    city: str | None
+    own_contact: bool
+
+
 class AffiliationPage(BaseModel):
+    """`total`: counted up to 10 001."""
+
     items: list[AffiliationSummary]
     next_cursor: str | None
     total: int

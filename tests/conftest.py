@@ -8,9 +8,12 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from argon2 import PasswordHasher
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
+import composition
 from db.migrate import migrate
+from gateways.passwords import Passwords
 from local.database import APPLICATION, OWNER, grant_roles, prepare
 from local.postgres import PostgresServer
 from local.temporal import executable, extra_arguments
@@ -18,6 +21,7 @@ from settings import Settings
 from tests.world import World, open_world
 
 DATABASE = "hcr"
+PRISTINE = "pristine"  # as migrated: what databases of their own are copied from
 
 
 # Files of few tests that take long: begun first, they do not run alone at the end.
@@ -42,6 +46,7 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Po
         await prepare(server, DATABASE)
         await migrate(server.url(OWNER, DATABASE))
         await grant_roles(server)
+        await server.create_database(PRISTINE, template=DATABASE, owner=OWNER)
         yield server
 
 
@@ -80,6 +85,30 @@ def config(
             "worker_graceful_shutdown_seconds": 1.0,
         }
     )
+
+
+async def database_of_its_own(config: Settings, postgres: PostgresServer, name: str) -> Settings:
+    """The settings of a system that shares its database with no other test: what sweeps and counts find is its own."""
+    await postgres.create_database(name, template=PRISTINE, owner=OWNER)
+    addresses = {"database_url": APPLICATION, "database_owner_url": OWNER}
+    urls = {setting: postgres.url(login, name) for setting, login in addresses.items()}
+    return Settings.model_validate({**config.model_dump(), **urls})
+
+
+class QuickPasswords(Passwords):
+    """Hashes that cost nothing: what the real ones cost is tested beside them, and met in every real process."""
+
+    def __init__(self, pepper: bytes, *former: bytes) -> None:
+        super().__init__(pepper, *former)
+        self._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        self._nobodys = self._hash("nobody's")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(composition, "Hashing", QuickPasswords)
+        yield
 
 
 @pytest.fixture(scope="session")

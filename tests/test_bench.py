@@ -1,4 +1,5 @@
-"""Each measurement in its smallest form, so that bench/ stays runnable. No figure is asserted."""
+"""Each measurement in its smallest form, so that bench/ stays runnable: two with the whole stack in the ordinary run,
+all in the long one. No figure is asserted."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from bench import arriving, declaring, documents, drafting, life, lists, login, memory, uploading
+from bench import arriving, declaring, documents, drafting, insured, life, lists, login, memory, pages, uploading
 from bench.report import Figure, percentile
 from bench.stack import Stack, open_stack
 
@@ -17,22 +18,32 @@ async def stack() -> AsyncIterator[Stack]:
         yield opened
 
 
+Measure = Callable[[Stack], Awaitable[list[Figure]]]
+ORDINARY: dict[str, Measure] = {
+    "life": life.measure,
+    "lists": lambda stack: lists.measure(stack, rows=100, times=2),
+    "documents": lambda stack: documents.measure(times=2),
+    "login": lambda stack: login.measure(stack, logins=1, reads=2, rounds=1, seconds=0.5),
+}
+LONG: dict[str, Measure] = {
+    "arriving": lambda stack: arriving.measure(stack, count=1),
+    "declaring": lambda stack: declaring.measure(stack, count=20, rounds=1),
+    "memory": lambda stack: memory.measure(stack, count=5, warm=2),
+    "insured": lambda stack: insured.measure(stack, rows=100, times=2, scale=100),
+    "drafting": lambda stack: drafting.measure(stack, rounds=1, saves=3),
+    "uploading": lambda stack: uploading.measure(stack, times=1),
+    "pages": lambda stack: pages.measure(stack, rows=400, offices=2, times=2),
+}
+
+
 @pytest.mark.parametrize(
     "measure",
     [
-        life.measure,
-        lambda stack: arriving.measure(stack, count=1),
-        lambda stack: declaring.measure(stack, count=20, rounds=1),
-        lambda stack: memory.measure(stack, count=5, warm=2),
-        lambda stack: lists.measure(stack, rows=100, times=2),
-        lambda stack: documents.measure(times=2),
-        lambda stack: drafting.measure(stack, rounds=1, saves=3),
-        lambda stack: uploading.measure(stack, times=1),
-        lambda stack: login.measure(stack, logins=1, reads=2, rounds=1, seconds=0.5),
+        *(pytest.param(measure, id=name) for name, measure in ORDINARY.items()),
+        *(pytest.param(measure, id=name, marks=pytest.mark.long) for name, measure in LONG.items()),
     ],
-    ids=["life", "arriving", "declaring", "memory", "lists", "documents", "drafting", "uploading", "login"],
 )
-async def test_a_measurement_runs(stack: Stack, measure: Callable[[Stack], Awaitable[list[Figure]]]) -> None:
+async def test_a_measurement_runs(stack: Stack, measure: Measure) -> None:
     figures = await measure(stack)
     assert figures
     # so few affiliations may well give memory back: a difference can be below zero

@@ -10,8 +10,9 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 
 from domain.rights import UserKind
 from services.access import WRITING_DAYS
-from services.callers import Caller, EmployeeCaller, Pending, Scope, SignedIn
-from services.problems import CsrfRefused, NotAuthenticated
+from services.callers import READ_ONLY, Caller, EmployeeCaller, Pending, Scope, SignedIn
+from services.problems import CsrfRefused, NotAllowed, NotAuthenticated
+from services.sessions import csrf_token
 from settings import Settings
 from web.cookies import SESSION_OF, Cookie, cookie_of, set_cookie
 from web.csrf import SAFE, from_elsewhere, given_token
@@ -24,6 +25,9 @@ _bearer = HTTPBearer(auto_error=False, description="API key, `hcr_…`")
 _session = APIKeyCookie(name=Cookie.employer, auto_error=False, description="User's session, with X-CSRF-Token")
 _staff_session = APIKeyCookie(name=Cookie.staff, auto_error=False, description="Staff's session, with X-CSRF-Token")
 _employee_session = APIKeyCookie(name=Cookie.employee, auto_error=False, description="Employee's session")
+
+# Where staff are themselves, whatever they look at.
+_NEVER_LOOKED_AT = frozenset({"api", "gestion", "session", "connexion", "conditions"})
 
 Use = Annotated[Parts, Depends(parts)]
 _Key = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -38,7 +42,7 @@ async def any_caller(request: Request, key: _Key, use: Use, _: Annotated[str | N
     if key is not None:
         return await _key_caller(request, key.credentials, use)
     if cookie_of(request, Cookie.employer, use.config) is None and cookie_of(request, Cookie.staff, use.config):
-        return await _user(request, use, UserKind.staff)
+        return await _looking(request, use, await _user(request, use, UserKind.staff))
     return await _user(request, use, UserKind.employer)
 
 
@@ -68,6 +72,33 @@ async def staff_user(caller: Annotated[Caller, Depends(staff_caller)]) -> Caller
     return caller
 
 
+async def staff_uploader(request: Request, use: Use) -> Caller:
+    """Staff who send a file from a page, known as such before the file is read; the page's token stands beside it,
+    where `web.uploads.uploaded_file` looks: every route with this caller takes a file. Raises as `staff_writer`."""
+    kind = UserKind.staff
+    if cookie_of(request, Cookie.staff, use.config) is None and cookie_of(request, Cookie.employer, use.config):
+        kind = UserKind.employer  # and refused below, as one who is known
+    token = cookie_of(request, SESSION_OF[kind], use.config)
+    caller = await use.sessions.caller(token, kind)
+    request.state.caller = caller
+    request.state.csrf_expected = csrf_token(token or "")
+    caller.need(Scope.staff_write)
+    return caller
+
+
+async def staff_clerk(caller: Annotated[Caller, Depends(staff_user)]) -> Caller:
+    """A signed-in member of staff who may change something, known as such before a form is read. Raises as
+    `staff_caller`."""
+    caller.need(Scope.staff_write)
+    return caller
+
+
+async def staff_head(caller: Annotated[Caller, Depends(staff_user)]) -> Caller:
+    """Who looks after the accounts of staff. Raises as `staff_caller`."""
+    caller.need(Scope.staff_super)
+    return caller
+
+
 async def user_caller(caller: Annotated[Caller, Depends(any_caller)]) -> Caller:
     """A signed-in user, no machine. Raises as `any_caller`, NotAllowed."""
     caller.person()
@@ -77,7 +108,7 @@ async def user_caller(caller: Annotated[Caller, Depends(any_caller)]) -> Caller:
 async def user_before_terms(request: Request, use: Use) -> Caller:
     """A signed-in user who may still have terms to accept. Raises NotAuthenticated, CsrfRefused."""
     kind = _kind(request, use.config)
-    return await _user(request, use, kind, terms=False)
+    return await _looking(request, use, await _user(request, use, kind, terms=False))
 
 
 async def pending_user(request: Request, use: Use) -> Pending:
@@ -110,6 +141,23 @@ async def _user(request: Request, use: Parts, kind: UserKind, *, terms: bool = T
     await _check_csrf(request, use, token or "")
     request.state.caller = caller
     return caller
+
+
+async def _looking(request: Request, use: Parts, caller: Caller) -> Caller:
+    """Staff on an employer's page, as the company that they look at in its place, if any: to read, nothing else.
+
+    Raises NotAllowed, MassReading.
+    """
+    first = request.url.path.split("/")[1]
+    if Scope.staff not in caller.scopes or first in _NEVER_LOOKED_AT:
+        return caller
+    looking = await use.look_as.of(caller)
+    if looking is None:
+        return caller
+    request.state.caller = looking
+    if request.method not in SAFE or first == "profil":
+        raise NotAllowed(READ_ONLY)
+    return looking
 
 
 async def _check_csrf(request: Request, use: Parts, token: str) -> None:
@@ -150,6 +198,9 @@ AnyCaller = Annotated[Caller, Depends(any_caller)]
 StaffCaller = Annotated[Caller, Depends(staff_caller)]
 StaffWriter = Annotated[Caller, Depends(staff_writer)]
 StaffUser = Annotated[Caller, Depends(staff_user)]
+StaffClerk = Annotated[Caller, Depends(staff_clerk)]
+StaffHead = Annotated[Caller, Depends(staff_head)]
+StaffUploader = Annotated[Caller, Depends(staff_uploader)]
 UserCaller = Annotated[Caller, Depends(user_caller)]
 BeforeTerms = Annotated[Caller, Depends(user_before_terms)]
 ChallengedUser = Annotated[Pending | SignedIn, Depends(challenged_user)]

@@ -22,18 +22,31 @@ from services.activations import ActivationService
 from services.affiliations import AffiliationService
 from services.api_keys import ApiKeyService
 from services.company_recoveries import CompanyRecoveryService
+from services.company_register import CompanyRegisterService
+from services.company_views import CompanyViewService
 from services.deliveries import DeliveryService
+from services.desk import DeskService
 from services.devices import DeviceService
+from services.dispatch_queue import DispatchQueueService
 from services.document_checks import DocumentCheckService
 from services.documents import DocumentService, Intake
 from services.enrolments import EnrolmentService
+from services.figures import FiguresService
+from services.follow_up import FollowUpService
+from services.handovers import HandoverService
+from services.insured import InsuredService
+from services.latest_events import LatestEventsService
 from services.limits import Limiter
+from services.look_as import LookAsService
 from services.mandates import MandateService
 from services.notices import Outbox
+from services.own_notices import OwnNoticeService
+from services.paper_desk import PaperDesk
 from services.password_resets import PasswordResetService
 from services.perimeter import PerimeterService
 from services.personal_data import PersonalDataService
 from services.pieces import PiecesTeller
+from services.pre_affiliation_checks import PreAffiliationChecks
 from services.profile import ProfileService
 from services.receipts import ReceiptService
 from services.second_factor import SecondFactorService
@@ -61,13 +74,17 @@ class Parts:
     writer: Writer
     cipher: FieldCipher
     affiliations: AffiliationService
+    pre_affiliation_checks: PreAffiliationChecks
     access: AccessService
+    handovers: HandoverService
     enrolments: EnrolmentService
     receipts: ReceiptService
     documents: DocumentService
     document_checks: DocumentCheckService
     deliveries: DeliveryService
     staff: StaffService
+    desk: DeskService
+    paper_desk: PaperDesk
     personal_data: PersonalDataService
     tools: Tools
     sessions: SessionService
@@ -82,8 +99,16 @@ class Parts:
     activations: ActivationService
     company_recoveries: CompanyRecoveryService
     perimeter: PerimeterService
+    company_views: CompanyViewService
+    figures: FiguresService
+    latest_events: LatestEventsService
+    own_notices: OwnNoticeService
     api_keys: ApiKeyService
+    insured: InsuredService
     staff_accounts: StaffAccountService
+    company_register: CompanyRegisterService
+    dispatch_queue: DispatchQueueService
+    look_as: LookAsService
 
 
 @asynccontextmanager
@@ -127,13 +152,17 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             writer=writer,
             cipher=fields,
             affiliations=AffiliationService(web, engine, fields, writer),
+            pre_affiliation_checks=PreAffiliationChecks(web, fields),
             access=access,
+            handovers=HandoverService(web, system_pool, config.public_base_url),
             enrolments=EnrolmentService(web, engine, fields, access),
             receipts=ReceiptService(web, fields),
             documents=DocumentService(web, fields, intake, teller),
             document_checks=DocumentCheckService(system_pool, fields, files, intake, teller),
             deliveries=DeliveryService(system_pool, engine, gateways.post),
             staff=StaffService(system_pool, engine),
+            desk=DeskService(system_pool, fields, FollowUpService(web, engine, writer)),
+            paper_desk=PaperDesk(system_pool, fields),
             personal_data=PersonalDataService(system_pool, fields, files, eraser),
             tools=tools,
             sessions=SessionService(tools),
@@ -148,8 +177,16 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             activations=ActivationService(tools),
             company_recoveries=CompanyRecoveryService(tools, CompanyRecoveries(client, queue, rpc_timeout)),
             perimeter=PerimeterService(tools),
+            company_views=CompanyViewService(web),
+            figures=FiguresService(web),
+            latest_events=LatestEventsService(web),
+            own_notices=OwnNoticeService(tools),
             api_keys=ApiKeyService(tools),
+            insured=InsuredService(web, fields),
             staff_accounts=StaffAccountService(tools),
+            company_register=CompanyRegisterService(tools),
+            dispatch_queue=DispatchQueueService(system_pool),
+            look_as=LookAsService(tools),
         )
     finally:
         await web.close()

@@ -120,6 +120,7 @@ SIREN = "company A's SIREN"
 INVITED = "somebody invited to company A"
 KEY = "a key of company A"
 ACCOUNT = "a new member of staff"
+COMPANY = "a new company"
 
 TERMS = current_terms().version
 LINK = {"token": "x" * 43}
@@ -128,6 +129,9 @@ NAMES = {"first_name": "Lucie", "last_name": "Essai", "email": "lucie@exemple.fr
 PERSON = {**NAMES, "password": PASSWORD}
 CREDENTIALS = {"email": "inconnue@exemple.fr", "password": PASSWORD}
 REFERENCE = {"siret": "99900000300015", "insurer_reference": "K0000000"}  # nobody's
+
+REGISTERED = {"name": "HÔTEL DES LILAS", "insurer": "klesia", "insurer_reference": "K0000001", "emits_dsn": True}
+ESTABLISHMENT = {"siret": "99900000300015", "name": "HÔTEL DES LILAS", "postcode": "75011", "city": "PARIS"}
 
 # Only a session that waits for its second factor is known there.
 _NOT_EVEN_SIGNED_IN: Answers = dict.fromkeys(Caller, 401)
@@ -156,6 +160,11 @@ MATRIX = (
     Route("POST", f"{_ONE}/skips", _writes(200), {"kind": "reminder", "number": 1}),
     Route("POST", f"{_ONE}/restart", _writes(409)),  # it is not abandoned
     Route("POST", f"{_ONE}/withdrawal", _writes(200), {"reason": "mistake"}),
+    Route("GET", f"{_API}/insured", _LISTS),
+    Route("POST", f"{_API}/insured/search", _LISTS, {"q": "essai"}),  # it only reads
+    # not insured yet
+    Route("GET", f"{_API}/insured/{{insured_id}}", _employer(own=404, reader=404, other=404)),
+    Route("GET", f"{_API}/insured/{{insured_id}}/certificate.pdf", _employer(own=404, reader=404, other=404)),
     Route("GET", f"{_API}/companies", _LISTS),
     Route("GET", f"{_API}/establishments", _LISTS),
     Route("GET", f"{_API}/forms/pre-affiliation.pdf", _public()),
@@ -306,6 +315,24 @@ MATRIX = (
     Route("GET", f"{_API}/api-keys", _administrator(own=200, other=200)),
     Route("POST", f"{_API}/api-keys", _administrator(own=201, other=422), {"a": KEY}),
     Route("DELETE", f"{_API}/api-keys/{{key_id}}", _administrator(own=404, other=404)),
+    # --- the company register
+    Route("GET", f"{_API}/staff/companies", _staff(200)),
+    Route("POST", f"{_API}/staff/companies", _staff(201, "writes"), {"a": COMPANY}),
+    Route("GET", f"{_API}/staff/companies/{{company_id}}", _staff(404)),
+    Route("PUT", f"{_API}/staff/companies/{{company_id}}", _staff(404, "writes"), REGISTERED),
+    Route("PUT", f"{_API}/staff/companies/{{company_id}}/contact", _staff(404, "writes"), {"email": NAMES["email"]}),
+    Route("POST", f"{_API}/staff/companies/{{company_id}}/establishments", _staff(404, "writes"), ESTABLISHMENT),
+    Route(
+        "PUT",
+        f"{_API}/staff/companies/{{company_id}}/establishments/{{establishment_id}}/closure",
+        _staff(404, "writes"),
+        {"on": "2026-12-31"},
+    ),
+    Route(
+        "DELETE",
+        f"{_API}/staff/companies/{{company_id}}/establishments/{{establishment_id}}/closure",
+        _staff(404, "writes"),
+    ),
     # --- staff's accounts, users as staff see them, and who looked at what
     Route("GET", f"{_API}/staff/accounts", _staff(200, "super")),
     Route("POST", f"{_API}/staff/accounts", _staff(201, "super"), {"a": ACCOUNT}),

@@ -280,6 +280,8 @@ async def test_a_refused_look_up_in_the_database_is_logged_without_its_values(
 # --- the OpenAPI document
 
 SCHEMAS = {
+    *("ContractState", "CoverPeriod", "Family", "InsuredDetail", "InsuredOrder", "InsuredPage", "InsuredSearch"),
+    *("InsuredSummary", "StateCounts"),
     *("Access", "ActorKind", "Address", "AffiliationDetail", "AffiliationPage", "AffiliationSummary", "Attention"),
     *("Civility", "Closure", "Companies", "CompanyView", "ContractKind", "CorrectedContact", "CoverageView"),
     *("DeclaredEmployee", "Decline", "DeclineReason", "Desk", "DispatchView", "DoubtResolution"),
@@ -328,13 +330,25 @@ SCHEMAS = {
     *("EmailChangeCompletion", "EmployerUser", "EmployerUserList", "Enrolled", "Extended", "InvitationCompletion"),
     *("InvitationLink", "InvitationPreview", "Invite", "InvitedNames", "LossReason", "LossStop", "MadeApiKey"),
     *("MailedLink", "MandateAcceptance", "MandateList", "MandateRequest", "MandateState", "MandateTerm"),
-    *("MandateView", "Me", "Names", "NewApiKey", "NewStaffAccount", "OfferedRights", "OfficeCode", "OpenedSession"),
+    *(
+        "MandateView",
+        "Me",
+        "Names",
+        "NewApiKey",
+        "NewStaffAccount",
+        "OfferedRights",
+        "OfficeCode",
+        "OpenedSession",
+        "Order",
+    ),
     *("OwnRight", "OwnTerms", "PasswordChange", "Perimeter", "PhoneChange", "PhoneConfirmation", "PhoneLoss"),
     *("PhoneLossView", "Reached", "ReachedList", "Reading", "Reason", "Recoveries", "RecoveryCodes"),
     *("RecoveryRequest", "RecoveryState", "RecoveryView", "Reference", "ResetAnswer", "ResetCompletion"),
     *("ResetRequest", "ReviewAnswer", "RightsChange", "RightsState", "RightsView", "Role", "SecondFactor"),
     *("SessionList", "SessionView", "SignedInView", "Skip", "StaffAccount", "StaffAccountChange", "StaffAccountList"),
     *("StaffRole", "SuspensionReason", "TermsSection", "TermsView", "Told", "TotpConfirmation", "TotpOffer"),
+    *("CompanyChange", "CompanyRecord", "CompanyRecoveryEntry", "CompanyUser", "EstablishmentClosure", "Insurer"),
+    *("KnownContact", "ListedCompanies", "ListedCompany", "NewCompany", "NewEstablishment", "RegisteredEstablishment"),
     *("UserKind", "UserList", "UserRights", "UserSuspension", "UserToConfirm", "UserView"),
 }
 

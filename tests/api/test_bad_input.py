@@ -16,6 +16,13 @@ from pydantic import BaseModel
 from domain.rights import StaffRole
 from services.access import Access, Proof
 from services.callers import STAFF_SCOPES, Scope
+from services.company_register import (
+    CompanyChange,
+    EstablishmentClosure,
+    KnownContact,
+    NewCompany,
+    NewEstablishment,
+)
 from services.declarations import (
     CorrectedContact,
     DoubtResolution,
@@ -72,6 +79,20 @@ _ADDRESS_REFUSED: dict[str, list[Any]] = {
     "postcode": [*TEXT, "", CANARY, "7501", "00100", "750111", "7" * 5000],
     "city": [*TEXT, "", "x" * 39, "a\rb"],
     "country": [*TEXT, "DE", "", "FRA"],
+}
+_REGISTERED = {"name": "HÔTEL DES LILAS", "insurer": "klesia", "insurer_reference": "K0000001", "emits_dsn": True}
+_REGISTERED_REFUSED: dict[str, list[Any]] = {
+    "name": [*TEXT, None, "", "x" * 101, "a\u0000b", "a\nb", "a\u202eb"],
+    "insurer": [*TEXT, None, "", "KLESIA", CANARY],
+    "insurer_reference": [*TEXT, None, "", "x" * 41, "a\u0000b", "\ud800"],
+    "emits_dsn": [None, "peut-être", 12, [], {}],
+}
+_ESTABLISHMENT = {"siret": "99900000300015", "name": "HÔTEL DES LILAS", "postcode": "75011", "city": "PARIS"}
+_ESTABLISHMENT_REFUSED: dict[str, list[Any]] = {
+    "siret": [*TEXT, None, "", CANARY, "9990000030001", "99900000300016", "999000003", "9" * 90_000],
+    "name": [*TEXT, None, "", "x" * 101, "a\u0000b"],
+    "postcode": [*TEXT, None, "", CANARY, "7501", "7" * 5000],
+    "city": [*TEXT, None, "", "x" * 39, "a\rb"],
 }
 _VERSIONS: list[Any] = [None, "abc", "", 1.5, -1, 1_000_001, 10**40, [], {}]
 
@@ -247,13 +268,15 @@ CASES = [
         "POST",
         "/staff/affiliations/{id}/paper-return",
         "staff",
-        {"answers": {"level": "BASE"}, "missing": ["rib", "signature"]},
+        {"answers": {"level": "BASE"}, "missing": ["rib", "signature"], "received": ["waiver_proof"]},
         _required("answers"),
         {
             "answers": [12, "x", [], None],
             "answers.level": [12345, True, ["x"], "x" * 201],
             "missing": [12, "rib", {}, None, ["rib"] * 41],
             "missing.0": [12345, True, None, [], "", CANARY],
+            "received": [12, "rib", {}, ["rib"] * 21],
+            "received.0": [12345, True, None, [], "", "rib:k1", CANARY],
         },
     ),
     Case(
@@ -291,6 +314,56 @@ CASES = [
         {"verdict": "left"},
         _required("verdict"),
         {"verdict": [*TEXT, None, "", CANARY]},
+    ),
+    Case(
+        NewCompany,
+        "POST",
+        "/staff/companies",
+        "staff",
+        {**_REGISTERED, "siren": "999000003", "establishment": _ESTABLISHMENT},
+        _required(*_REGISTERED, "siren", "establishment", *(f"establishment.{name}" for name in _ESTABLISHMENT)),
+        {
+            **_REGISTERED_REFUSED,
+            "siren": [*TEXT, None, "", CANARY, "99900000", "999000004", "99900000300015", "9" * 90_000],
+            "establishment": [12, "x", [], None],
+            **{f"establishment.{name}": values for name, values in _ESTABLISHMENT_REFUSED.items()},
+        },
+    ),
+    Case(
+        CompanyChange,
+        "PUT",
+        "/staff/companies/{id}",
+        "staff",
+        _REGISTERED,
+        _required(*_REGISTERED),
+        _REGISTERED_REFUSED,
+    ),
+    Case(
+        KnownContact,
+        "PUT",
+        "/staff/companies/{id}/contact",
+        "staff",
+        {"email": "camille@exemple.fr"},
+        _required("email"),
+        {"email": [*TEXT, None, "", CANARY, "a@b", "x" * 90_000 + "@a.fr"]},
+    ),
+    Case(
+        NewEstablishment,
+        "POST",
+        "/staff/companies/{id}/establishments",
+        "staff",
+        _ESTABLISHMENT,
+        _required(*_ESTABLISHMENT),
+        _ESTABLISHMENT_REFUSED,
+    ),
+    Case(
+        EstablishmentClosure,
+        "PUT",
+        "/staff/companies/{id}/establishments/{id}/closure",
+        "staff",
+        {"on": "2026-12-31"},
+        _required("on"),
+        {"on": [*DATE, None, "1850-01-01", "9999-12-31"]},
     ),
 ]
 _IDS = [case.model.__name__ for case in CASES]

@@ -15,16 +15,32 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from stdnum import luhn
 
 from api.app import create_app
 from domain.affiliation import Status
 from domain.rights import Role, StaffRole
+from domain.synthetic import synthetic_siret
 from gateways.encryption import token_hash
 from services.api_keys import key_hash
 from services.callers import Scope
 from settings import Environment
 from tests.api.conftest import BASE, client, employee_of, key_for
-from tests.api.matrix import ACCOUNT, DECLARATION, INVITED, KEY, MATRIX, NOBODY, SIREN, STAFF, Caller, Route
+from tests.api.matrix import (
+    ACCOUNT,
+    COMPANY,
+    DECLARATION,
+    ESTABLISHMENT,
+    INVITED,
+    KEY,
+    MATRIX,
+    NOBODY,
+    REGISTERED,
+    SIREN,
+    STAFF,
+    Caller,
+    Route,
+)
 from tests.enrolling import save
 from tests.users import TestUser, add_user, signed_in
 from tests.world import Employer, Life, World
@@ -32,6 +48,13 @@ from web.callers import EMPLOYEE_COOKIE
 from web.csrf import HEADER
 
 OF_ONE = [route for route in MATRIX if "{affiliation_id}" in route.path]
+
+
+def new_company() -> dict[str, Any]:
+    """One that no register knows."""
+    body = f"998{secrets.randbelow(10**5):05}"  # no other test's
+    siren = body + luhn.calc_check_digit(body)
+    return {**REGISTERED, "siren": siren, "establishment": {**ESTABLISHMENT, "siret": synthetic_siret(siren)}}
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,7 @@ class Stage:
             INVITED: {**person, "memberships": [{"siren": siren, "role": "member"}]},
             KEY: {"name": "Paie", "sirens": [siren], "scopes": ["affiliations:read"]},
             ACCOUNT: {**person, "roles": ["read"]},
+            COMPANY: new_company(),
         }
         return bodies[(route.body or {})["a"]]
 

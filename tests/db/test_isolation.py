@@ -44,6 +44,8 @@ UNREADABLE = (
     *("erasure", "company_contact", "terms_acceptance", "activation", "company_recovery", "trusted_device"),
     *("known_address", "portal_session", "challenge", "wrong_code", "recovery_code", "password_reset", "email_change"),
     *("phone_loss", "notice", "office_code", "rate_limit", "audit_chain", "audit_origin"),
+    "desk_assignment",
+    "look_as",
 )
 NIR = synthetic_nir(Civility.madame, date(1990, 5, 12), order=411)
 WITHOUT_POLICY = {"schema_migration"}  # names and checksums of migrations: the owner's, nobody else reads it

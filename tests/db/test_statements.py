@@ -32,6 +32,7 @@ WEB = [
     for module, names in {
         "affiliations": (
             *("DECLARE", "OPEN_OF_PERSON", "GET", "LIST_NEWEST", "LIST_OLDEST", "COUNT", "EVENTS", "LOCK"),
+            *("LIST_TODO_FIRST", "COUNT_BY_STATUS", "PLACES", "SUCCESSOR", "CONTACT_GIVEN_BY"),
             *("ADD_CONTACT", "PERSON", "RESTART_SOURCE", "AGAIN", "OPEN_LIKE", "NEW_ID"),
             *("STATE", "EMPLOYERS_CONTACT"),
         ),
@@ -44,8 +45,15 @@ WEB = [
             *("ADD_DEPENDANT", "COVERAGE", "ADD_WAIVER", "WAIVER", "ADD_SIGNATURE", "SIGNATURE", "CORRECT_IDENTITY"),
             *("CORRECT_NIR", "CORRECT_SCHEME", "CHOOSE_LANGUAGE", "ADD_OWN_CONTACT", "COMPLETION"),
         ),
+        "insured": (
+            *("BY_NAME", "BY_NAME_BACKWARDS", "BY_NAME_OF_MANY", "BY_NAME_BACKWARDS_OF_MANY", "OLDEST_FIRST"),
+            *("NEWEST_FIRST", "OF_NAME_OLDEST_FIRST", "OF_NAME_NEWEST_FIRST", "COUNT", "COUNT_OF_NAME", "OF_PEOPLE"),
+            *("PEOPLE_WITH_NIR", "ONE", "HISTORY", "CONTRACT", "COMPANIES", "PLACES"),
+        ),
         "idempotency": ("CLAIM", "GET"),
+        "pre_affiliation_checks": ("PLACE", "OPEN_ESTABLISHMENTS", "KNOWN_PERSON"),
         "register": ("ESTABLISHMENT_BY_SIRET", "COMPANIES", "ESTABLISHMENTS"),
+        "figures": ("BY_MONTH", "MOVES", "DELAYS", "TO_CORRECT", "IN_ORDER", "LATEST"),
     }.items()
     for name in names
 ]

@@ -16,6 +16,7 @@ from domain.formulas import (
     Scheme,
     family_of,
     formula_code,
+    formula_codes,
     levels,
     monthly_price_cents,
     parse_formula_code,
@@ -103,3 +104,11 @@ def test_every_day_has_a_price_that_grows(on: date, status: ProfessionalStatus, 
 
 def test_a_coverage_begins_on_the_day_of_hire() -> None:
     assert coverage_begins(date(2026, 2, 28)) == date(2026, 2, 28)
+
+
+def test_the_codes_of_the_catalogue_are_those_that_can_be_read_by_status_or_all() -> None:
+    codes = formula_codes()
+    assert len(codes) == len(set(codes)) == 36
+    assert all(parse_formula_code(code).code == code for code in codes)
+    assert codes[0] == "BASE CCN HCR NC SEUL RG"
+    assert set(formula_codes(ProfessionalStatus.C)) == {code for code in codes if " CCN HCR C " in code}

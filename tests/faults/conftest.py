@@ -9,10 +9,9 @@ import pytest
 from temporalio.common import RetryPolicy
 
 from activities import contracts
-from db.migrate import migrate
-from local.database import APPLICATION, OWNER
 from local.postgres import PostgresServer
 from settings import Settings
+from tests.conftest import database_of_its_own
 from tests.faults.breaking import changed
 from tests.standins.maileva import MailevaStandin
 from tests.standins.ovh import OvhStandin
@@ -29,12 +28,8 @@ QUICK_RETRY = RetryPolicy(
 @pytest.fixture(scope="session")
 async def broken_config(config: Settings, postgres: PostgresServer) -> Settings:
     """The settings of a system with a database of its own, so that sweeps and counts concern nobody else."""
-    await postgres.create_database(DATABASE, owner=OWNER)
-    await migrate(postgres.url(OWNER, DATABASE))
     return changed(
-        config,
-        database_url=postgres.url(APPLICATION, DATABASE),
-        database_owner_url=postgres.url(OWNER, DATABASE),
+        await database_of_its_own(config, postgres, DATABASE),
         provider_timeout_seconds=PROVIDER_TIMEOUT_SECONDS,
         mail_settling_seconds=1.5,
     )

@@ -19,9 +19,11 @@ from activities.hand_over import MessageDesk
 from domain.affiliation import Attention, Status
 from domain.media import Medium
 from local.ports import free_port
+from local.postgres import PostgresServer
 from services.declarations import CorrectedContact
 from settings import Settings
 from tests.api.conftest import client
+from tests.conftest import database_of_its_own
 from tests.faults.breaking import application, attention, changed, declare, until
 from tests.standins.sendgrid import SendGridStandin
 from tests.world import Life, World, open_world
@@ -41,9 +43,11 @@ def sendgrid() -> Iterator[SendGridStandin]:
 
 @pytest.fixture(scope="module")
 async def mailing(
-    broken_config: Settings, temporal: WorkflowEnvironment, sendgrid: SendGridStandin
+    broken_config: Settings, postgres: PostgresServer, temporal: WorkflowEnvironment, sendgrid: SendGridStandin
 ) -> AsyncIterator[World]:
-    async with open_world(changed(broken_config, **sendgrid.settings), temporal) as world:
+    """In a database of its own: the sweep would wait for what other tests leave behind."""
+    config = await database_of_its_own(broken_config, postgres, "callbacks")
+    async with open_world(changed(config, **sendgrid.settings), temporal) as world:
         yield world
 
 

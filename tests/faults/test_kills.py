@@ -69,7 +69,6 @@ UPDATES = [
 ]
 SOME = [
     Death("hand_over", 4, "after"),
-    Death("hand_over", 5, "before"),
     Death(call=SEND),
     Death(call=SUBMIT, medium="post"),
     Death("record", 1, "after", during="remind"),

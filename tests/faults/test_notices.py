@@ -51,10 +51,8 @@ class Death:
 TRANSACTIONS = {"email": 3, "post": 6}  # claim, (look for the code, add it), call, (remember the sending), settle
 SOME = [
     Death(2, "after"),
-    Death(3, "before"),
     Death(call=SEND),
     Death(3, "after", "post"),
-    Death(6, "before", "post"),
     Death(call=SUBMIT, medium="post"),
 ]
 ALL = [

@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from domain import affiliation, media
+from domain.employment import ContractKind
+from domain.formulas import ProfessionalStatus, Scheme
+from domain.identifiers import Civility
+from domain.insured import ContractState
 from gateways.delivery import DeliveryKind
 from gateways.outcomes import RefusalReason
 from messages import words
@@ -28,6 +32,13 @@ FAILING |= {DeliveryKind.rejected, DeliveryKind.returned}
         (words.decline_reason_label, affiliation.DeclineReason),
         (words.pause_reason_label, affiliation.PauseReason),
         (words.attention_label, affiliation.Attention),
+        (words.CIVILITIES.__getitem__, Civility),
+        (words.PROFESSIONAL_STATUSES.__getitem__, ProfessionalStatus),
+        (words.SCHEMES.__getitem__, Scheme),
+        (words.CONTRACT_KINDS.__getitem__, ContractKind),
+        (words.LANGUAGES.__getitem__, media.Language),
+        (words.contract_state_label, ContractState),
+        (words.active_status_label, ProfessionalStatus),
     ],
 )
 def test_every_code_has_words(label: Callable[[str], object], codes: Iterable[str]) -> None:

@@ -9,6 +9,8 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
+from tests.portal.looking import html_faults
+
 NAVIGATION = {"Accept": "text/html,application/xhtml+xml", "Sec-Fetch-Site": "same-origin"}
 _VOID = {"input", "meta", "link", "br", "img", "hr"}
 
@@ -20,6 +22,7 @@ class Control:
     value: str
     checked: bool = False
     text: str = ""
+    action: str = ""  # a button's own
 
 
 @dataclass
@@ -27,6 +30,7 @@ class FormOnPage:
     action: str
     id: str
     multipart: bool
+    method: str
     controls: list[Control] = field(default_factory=list)
 
 
@@ -36,7 +40,6 @@ class _Reader(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.forms: list[FormOnPage] = []
-        self.ids: list[str] = []
         self.links: list[tuple[str, str]] = []
         self.open: list[str] = []
         self.unclosed: list[str] = []
@@ -44,6 +47,7 @@ class _Reader(HTMLParser):
         self._form: FormOnPage | None = None
         self._button: Control | None = None
         self._link: list[str] | None = None
+        self._first_option = False
         self.feed(html)
         for form_id, control in self._elsewhere:
             next(form for form in self.forms if form.id == form_id).controls.append(control)
@@ -52,22 +56,29 @@ class _Reader(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag not in _VOID:
             self.open.append(tag)
-        if "id" in given:
-            self.ids.append(given["id"])
         if tag == "form":
             assert self._form is None, "forms cannot be nested"
             multipart = given.get("enctype") == "multipart/form-data"
-            self._form = FormOnPage(given["action"], given.get("id", ""), multipart)
+            self._form = FormOnPage(
+                given.get("action", ""), given.get("id", ""), multipart, given.get("method", "get").lower()
+            )
             self.forms.append(self._form)
         elif tag in ("input", "button"):
             kind = "submit" if tag == "button" else given.get("type", "text")
             control = Control(given.get("name", ""), kind, given.get("value", ""), "checked" in given)
             if tag == "button":
                 self._button = control
+                control.action = given.get("formaction", "")
             if "form" in given:
                 self._elsewhere.append((given["form"], control))
             elif self._form is not None:
                 self._form.controls.append(control)
+        elif tag == "select" and self._form is not None:
+            self._form.controls.append(Control(given["name"], "select", ""))
+            self._first_option = True
+        elif tag == "option" and self._form is not None and (self._first_option or "selected" in given):
+            self._form.controls[-1].value = given.get("value", "")
+            self._first_option = False
         elif tag == "a":
             self._link = [given.get("href", "")]
 
@@ -132,10 +143,12 @@ class Browsing:
         data = self._data(chosen)
         if button.name:
             data[button.name] = button.value
-        address = urljoin(str(self.page.url), chosen.action)
+        address = urljoin(str(self.page.url), button.action or chosen.action)
         if chosen.multipart:
             files = {"file": file or ("", b"")}
             self.page = await self.http.post(address, data=data, files=files, headers=NAVIGATION, follow_redirects=True)
+        elif chosen.method == "get":
+            self.page = await self.http.get(address, params=data, headers=NAVIGATION, follow_redirects=True)
         else:
             self.page = await self.http.post(address, data=data, headers=NAVIGATION, follow_redirects=True)
         self._filled = {}
@@ -179,20 +192,14 @@ class Browsing:
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         text = self.page.text
-        assert not re.findall(r"<script(?! src=\"/static/)", text), "scripts are files of ours"
-        assert "style=" not in text
-        assert text.count("<h1") == 1
         read = _Reader(text)
         for form in read.forms:
-            assert any(control.name == "csrf" and control.value for control in form.controls), form.action
+            assert form.method == "get" or any(control.name == "csrf" and control.value for control in form.controls), (
+                form.action
+            )
         assert not read.unclosed
         assert not read.open
-        assert len(read.ids) == len(set(read.ids)), [one for one in read.ids if read.ids.count(one) > 1]
-        for _, address in read.links:
-            if address.startswith("#"):
-                assert address[1:] in read.ids, address
-        for named in re.findall(r'(?:aria-describedby|aria-labelledby|for)="([^"]+)"', text):
-            assert set(named.split()) <= set(read.ids), named
+        assert not (wrong := html_faults(text)), (str(self.page.url), wrong)
 
 
 def _squeezed(text: str) -> str:

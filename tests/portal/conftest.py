@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, async_playwright
 
 from tests.api.conftest import app, client, door, key_for
+from tests.portal.looking import html_faults
 from tests.world import Life
 from web.cookies import Cookie
 
@@ -29,9 +30,18 @@ SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 async def pages(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser's requests, without a browser."""
     async with client(app) as http:
+        http.event_hooks["response"].append(no_faults)
         http.headers.update(SAME_ORIGIN)
         http.cookies.set(Cookie.visit, "a-visit-that-began-before")
         yield http
+
+
+async def no_faults(answer: httpx2.Response) -> None:
+    """Every page that a test opens is valid; what the frame of a message shows is the message's own."""
+    framed = re.fullmatch(r"/dev/messages/[^/]+/html", answer.request.url.path)
+    if answer.headers.get("content-type", "").startswith("text/html") and not framed:
+        await answer.aread()
+        assert not (wrong := html_faults(answer.text)), (str(answer.request.url), wrong)
 
 
 async def link_of(life: Life, number: int = 0) -> str:

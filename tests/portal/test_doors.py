@@ -15,7 +15,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from domain.rights import Role
+from domain.rights import Role, StaffRole
 from tests.api.conftest import client, employee_of
 from tests.users import add_user, signed_in
 from tests.world import World
@@ -28,12 +28,16 @@ class For(StrEnum):
     before_terms = "before_terms"  # a signed-in user, with terms to accept or not
     user = "user"
     administrator = "administrator"
+    staff = "staff"  # of whatever role
+    staff_write = "staff_write"
+    staff_super = "staff_super"
 
 
 PAGES = {
     For.everybody: """
 GET HEAD /e/{token}
 GET HEAD /e/{token}/non
+GET HEAD POST /t/{token}
 GET POST /courrier
 GET POST /lien
 GET /lien/demande
@@ -55,6 +59,7 @@ GET POST /mot-de-passe-oublie
 GET POST /connexion
 GET POST /gestion/connexion
 GET /conditions
+GET /accessibilite
 POST /deconnexion
 GET /
 """,
@@ -65,6 +70,7 @@ GET /dossier/recu.pdf
 GET /dossier/mes-donnees
 GET /dossier/mes-donnees.pdf
 GET /dossier/mes-donnees.zip
+GET POST /dossier/telephone
 GET POST /dossier/non
 GET POST /dossier/etapes/{name}
 GET POST /dossier/etapes/{name}/{group}/{key}
@@ -83,10 +89,30 @@ GET POST /connexion/application
 """,
     For.before_terms: """
 GET POST /conditions/nouvelles
-GET /espace
 POST /session/prolongation
 """,
     For.user: """
+GET POST /salaries/affilies
+GET /salaries/affilies/{insured_id}
+GET /salaries/affilies/{insured_id}/attestation.pdf
+GET /espace
+GET /contrats
+GET /entreprises
+POST /entreprises/choix
+GET /documents
+GET /documents/pre-affiliation.pdf
+GET /documents/affiliation.pdf
+GET /demarches
+GET /aide
+GET /messages
+GET /messages/{notice_id}
+GET /notifications
+GET /plan
+GET POST /salaries/pre-affiliation
+POST /salaries/pre-affiliation/controle
+POST /salaries/pre-affiliation/envoi
+POST /salaries/pre-affiliation/reprise
+GET /salaries/pre-affiliation/{affiliation_id}/faite
 GET /profil
 GET POST /profil/nom
 GET POST /profil/mot-de-passe
@@ -111,6 +137,19 @@ POST /habilitations/{user_id}/{siren}/role
 POST /habilitations/{user_id}/{siren}/suspension
 POST /habilitations/{user_id}/{siren}/reactivation
 POST /habilitations/reprises/{recovery_id}/refus
+GET /salaries/suivi
+GET /salaries/suivi/{affiliation_id}
+GET /salaries/suivi/{affiliation_id}/formulaire.pdf
+POST /salaries/suivi/{affiliation_id}/relance
+POST /salaries/suivi/{affiliation_id}/envois
+POST /salaries/suivi/{affiliation_id}/envois/annulation
+GET POST /salaries/suivi/{affiliation_id}/coordonnees
+GET POST /salaries/suivi/{affiliation_id}/pause
+GET POST /salaries/suivi/{affiliation_id}/retrait
+GET POST /salaries/suivi/{affiliation_id}/reprise
+GET /salaries/suivi/{affiliation_id}/messages/{dispatch_id}
+GET /salaries/suivi/{affiliation_id}/messages/{dispatch_id}/contenu
+GET /salaries/suivi/{affiliation_id}/messages/{dispatch_id}/lettre.pdf
 """,
     For.administrator: """
 GET /habilitations
@@ -122,10 +161,68 @@ GET /habilitations/reprises
 GET POST /habilitations/mandats/{mandate_id}/accepter
 GET POST /habilitations/mandats/{mandate_id}/refuser
 GET /habilitations/mandats/{mandate_id}/actions
+GET /habilitations/cles
+GET POST /habilitations/cles/creer
+GET POST /habilitations/cles/{key_id}/revocation
+GET /habilitations/consultations
 """,
 }
+PAGES[For.staff] = """
+GET /gestion/entreprises
+GET /gestion/entreprises/{company_id}
+POST /gestion/consultation/fin
+GET /gestion/utilisateurs
+GET /gestion/utilisateurs/{user_id}
+GET /gestion/envois
+GET /gestion
+GET /gestion/a-traiter
+GET /gestion/a-traiter/suivant
+GET /gestion/dossiers
+GET POST /gestion/dossiers/nir
+GET /gestion/dossiers/{affiliation_id}
+GET /gestion/dossiers/{affiliation_id}/numeros
+GET /gestion/documents/{document_id}
+"""
+PAGES[For.staff_write] = """
+GET POST /gestion/entreprises/creation
+GET POST /gestion/entreprises/{company_id}/fiche
+GET POST /gestion/entreprises/{company_id}/contact
+GET POST /gestion/entreprises/{company_id}/etablissements
+GET POST /gestion/entreprises/{company_id}/etablissements/{establishment_id}/fermeture
+GET POST /gestion/entreprises/{company_id}/etablissements/{establishment_id}/reouverture
+GET POST /gestion/entreprises/{company_id}/consultation
+GET POST /gestion/utilisateurs/{user_id}/suspension
+POST /gestion/utilisateurs/{user_id}/sessions
+GET POST /gestion/utilisateurs/{user_id}/telephone
+POST /gestion/dossiers/{affiliation_id}/prise
+POST /gestion/dossiers/{affiliation_id}/liberation
+POST /gestion/dossiers/{affiliation_id}/pieces
+POST /gestion/dossiers/{affiliation_id}/pieces/{piece}/acceptation
+POST /gestion/dossiers/{affiliation_id}/pieces/{piece}/demande
+POST /gestion/dossiers/{affiliation_id}/documents
+POST /gestion/dossiers/{affiliation_id}/doute
+POST /gestion/dossiers/{affiliation_id}/dispense
+GET /gestion/retours-papier
+GET POST /gestion/retours-papier/{affiliation_id}
+"""
+PAGES[For.staff_super] = """
+GET /gestion/comptes
+GET POST /gestion/comptes/ajouter
+GET POST /gestion/comptes/{account_id}
+POST /gestion/comptes/{account_id}/suspension
+POST /gestion/comptes/{account_id}/reactivation
+POST /gestion/comptes/{account_id}/invitation
+GET POST /gestion/comptes/{account_id}/revocation
+GET /gestion/dossiers/{affiliation_id}/consultations
+"""
 # Looked at, they lead to the page that they are sent from, which asks who it is.
 PAGES[For.everybody] += """
+GET /salaries/suivi/{affiliation_id}/relance
+GET /salaries/suivi/{affiliation_id}/envois
+GET /salaries/suivi/{affiliation_id}/envois/annulation
+GET /salaries/pre-affiliation/controle
+GET /salaries/pre-affiliation/envoi
+GET /salaries/pre-affiliation/reprise
 GET /habilitations/{user_id}/lien
 GET /habilitations/{user_id}/nom
 GET /habilitations/{user_id}/sessions
@@ -141,6 +238,8 @@ DECLARED = {
     for method in line.split()[:-1]
 }
 SIGN_IN = "/connexion?suite="
+STAFF_SIGN_IN = "/gestion/connexion?suite="
+OF_STAFF = (For.staff, For.staff_write, For.staff_super)
 
 
 @dataclass(frozen=True)
@@ -150,6 +249,9 @@ class Visitors:
     pending: httpx2.AsyncClient
     before_terms: httpx2.AsyncClient
     member: httpx2.AsyncClient
+    reads: httpx2.AsyncClient
+    writes: httpx2.AsyncClient
+    super: httpx2.AsyncClient
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +267,9 @@ async def visitors(app: FastAPI, world: World) -> AsyncIterator[Visitors]:
             pending=await enter(signed_in(app, world, await add_user(world, rights), stage="password")),
             before_terms=await enter(signed_in(app, world, await add_user(world, rights, terms=False))),
             member=await enter(signed_in(app, world, await add_user(world, rights))),
+            reads=await enter(signed_in(app, world, await add_user(world, staff=[StaffRole.read]))),
+            writes=await enter(signed_in(app, world, await add_user(world, staff=[StaffRole.write]))),
+            super=await enter(signed_in(app, world, await add_user(world, staff=[StaffRole.super]))),
         )
 
 
@@ -200,10 +305,11 @@ async def test_a_page_opens_to_those_it_is_for(visitors: Visitors, method: str, 
     elif whose is For.employee:
         assert anonymous.status_code == 401
     else:
+        door = STAFF_SIGN_IN if whose in OF_STAFF else SIGN_IN
         for http in (visitors.anonymous, visitors.employee):
             answer = await asked(http)
             assert answer.status_code == 303
-            assert answer.headers["location"].startswith(SIGN_IN), "asked who they are"
+            assert answer.headers["location"].startswith(door), "asked who they are"
     if whose in (For.user, For.administrator, For.before_terms):
         assert (await asked(visitors.pending)).headers.get("location", "").startswith(SIGN_IN)
     if whose in (For.user, For.administrator) and method == "GET":
@@ -211,8 +317,25 @@ async def test_a_page_opens_to_those_it_is_for(visitors: Visitors, method: str, 
         assert late.headers.get("location", "").startswith("/conditions/nouvelles")
     if whose is For.administrator and method == "GET":
         assert (await asked(visitors.member)).status_code in (403, 404)
+    if whose in OF_STAFF:
+        refused, opened = _of_staff(visitors, whose)
+        assert (await asked(visitors.pending)).headers.get("location", "").startswith(STAFF_SIGN_IN)
+        for http in refused:
+            assert (await asked(http)).status_code == 403
+        shown = await asked(opened)
+        assert shown.status_code != 403, shown.text
+        assert not shown.headers.get("location", "").startswith(STAFF_SIGN_IN)
     if whose is For.employee and method == "GET":
         assert (await asked(visitors.member)).status_code == 401, "a user's session opens no employee's form"
+
+
+def _of_staff(visitors: Visitors, whose: For) -> tuple[list[httpx2.AsyncClient], httpx2.AsyncClient]:
+    """Who is refused, and the least of those who are not."""
+    if whose is For.staff:
+        return [visitors.member], visitors.reads
+    if whose is For.staff_write:
+        return [visitors.member, visitors.reads], visitors.writes
+    return [visitors.member, visitors.reads, visitors.writes], visitors.super
 
 
 async def test_each_session_opens_its_own_door(visitors: Visitors) -> None:

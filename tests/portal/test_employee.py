@@ -82,6 +82,8 @@ async def test_unknown_and_dead_links_get_the_same_page(door: Door, pages: httpx
     assert dead.status_code == unknown.status_code == 404
     assert bare(dead, link) == bare(unknown, f"/e/{'A' * 43}")
     assert "set-cookie" not in dead.headers
+    for answer in (dead, unknown):
+        del answer.headers["content-length"]  # the token stands in the page, and is compressed with it
     assert dict(dead.headers) == dict(unknown.headers)
     for other in ("/e/x/non", f"/e/{'B' * 5000}", "/e/%00%ff", "/e/%F0%9F%8D%BD"):
         answer = await pages.get(other)

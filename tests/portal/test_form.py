@@ -193,6 +193,7 @@ async def test_steps_are_left_forwards_and_backwards_with_what_was_typed(door: D
         me.fill({"city": "Lille"})
         await me.press("Étape précédente")
         assert me.path == "/dossier/etapes/social_security"
+        assert re.search(r"Enregistré à\s\d+\s?h", me.page.text)
         me.fill({"nir": "2 75"})
         await me.press("voir toutes les étapes")
         assert me.path == "/dossier"
@@ -426,6 +427,16 @@ async def test_the_receipt_opens_with_the_birth_date_and_takes_what_is_missing(d
         assert back.path == "/dossier"
         assert "Votre fichier est bien arrivé" in back.page.text
         assert "Documents en cours de vérification" in back.page.text
+        await back.press(
+            "Envoyer cette photo", ("IMG_2.jpg", samples.photo(size=(1200, 1601))), form=1
+        )  # its next page
+        await back.press("Envoyer ce fichier", ("trop.txt", b"no document"), form=1)
+        assert back.title.startswith("Erreur")
+        assert "details open" in back.page.text, "beside what was wrong"
+        await back.press("Envoyer ce fichier", ("IMG_3.jpg", samples.photo(size=(1200, 1602))), form=1)
+        for page in (1, 2, 3):
+            assert f"IMG_{page}.jpg" in back.page.text
+        assert back.page.text.count("Envoyer ce fichier") == 1, "three pages are enough; the RIB is still missing"
         await back.open("/dossier/mes-donnees")
         assert "Mes données" in back.title
 

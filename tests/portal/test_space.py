@@ -197,7 +197,7 @@ async def test_a_member_of_staff_adds_an_app_at_the_first_sign_in(web: Browsing,
     page = await web.fill({"code": pyotp.TOTP("".join(key.group(1).split())).now()}).press("Continuer")
     assert "Vos codes de secours" in page
     await web.follow("Je les ai notés")
-    assert web.path == "/espace"
+    assert web.path == "/gestion"
 
 
 async def test_a_company_is_activated_and_its_space_opens(web: Browsing, world: World) -> None:
@@ -221,7 +221,8 @@ async def test_a_company_is_activated_and_its_space_opens(web: Browsing, world: 
     await web.fill({"password": PASSWORD}).press("Ouvrir mon espace")
     page = await gives_code(web, world)
     assert web.path == "/espace"
-    assert "Administrateur" in page
+    assert "Bonjour Lucie" in page
+    assert "Mes habilitations" in page, "who activates a space administers it"
 
 
 async def test_a_forgotten_password_is_chosen_anew(web: Browsing, world: World) -> None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
 
 from activities.contracts import SWEEP_EVERY
 from domain.affiliation import Status
+from local.postgres import PostgresServer
 from services.affiliations import AffiliationService
 from services.declarations import PreAffiliation
-from tests.world import Life, World
+from settings import Settings
+from tests.conftest import database_of_its_own
+from tests.world import Life, World, open_world
 from worker import SWEEP_ID, ensure_sweep
 from workflows.client import Affiliations, EngineAway
+
+
+@pytest.fixture(scope="module")
+async def world(config: Settings, postgres: PostgresServer, temporal: WorkflowEnvironment) -> AsyncIterator[World]:
+    """In a database of its own: the sweep would wait for what other tests leave behind."""
+    async with open_world(await database_of_its_own(config, postgres, "sweep"), temporal) as opened:
+        yield opened
 
 
 class Away(Affiliations):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
 
 from activities.contracts import (
     EMPLOYEE_ACTOR,
@@ -25,10 +27,20 @@ from db.pool import system
 from domain.affiliation import Refusal, Refused, Status
 from domain.policy import DEFAULT_POLICY
 from domain.working_time import PARIS, is_working_day
+from local.postgres import PostgresServer
+from settings import Settings
+from tests.conftest import database_of_its_own
 from tests.histories.paths import WAIVED_UNTIL
 from tests.histories.scene import Scene, WaiverLife
-from tests.world import Life, World
+from tests.world import Life, World, open_world
 from workflows.client import Affiliations, EngineAway, NotRunning
+
+
+@pytest.fixture(scope="module")
+async def world(config: Settings, postgres: PostgresServer, temporal: WorkflowEnvironment) -> AsyncIterator[World]:
+    """In a database of its own: the sweep would wait for what other tests leave behind."""
+    async with open_world(await database_of_its_own(config, postgres, "waivers"), temporal) as opened:
+        yield opened
 
 
 async def test_a_year_later_the_person_is_asked_again_once_and_told_why(world: World) -> None:
