@@ -21,7 +21,7 @@ tour: $(VENV)/.ok       ## a newcomer's way through the pages, with pictures in 
 	@$(PY) -m tests.tour
 
 test: $(VENV)/.ok check ## lint, types, import contracts, tests
-	@$(PY) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ok
 	@$(VENV)/bin/ruff check .

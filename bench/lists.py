@@ -37,12 +37,13 @@ WITH company AS (
 )
 INSERT INTO affiliation (id, company_id, establishment_id, employee_id, language, hired_on, professional_status, scheme,
                          contract_kind, declared_by, policy, medium, status, status_at, version, attention,
-                         next_step_kind, next_step_at)
+                         attention_since, next_step_kind, next_step_at)
 SELECT uuidv7(), e.company_id, s.id, e.id, 'fr', '2026-01-05', 'NC', 'RG', 'cdi', 'bench', $3, 'email',
        (ARRAY['sent', 'started', 'finalised', 'finalised', 'abandoned'])[1 + floor(random() * 5)::int],
-       now() - random() * interval '365 days', 3,
-       CASE WHEN random() < 0.001 THEN 'uncertain' END, 'reminder', now() + random() * interval '30 days'
+       now() - random() * interval '365 days', 3, waits.attention, CASE WHEN waits.attention IS NOT NULL THEN now() END,
+       'reminder', now() + random() * interval '30 days'
 FROM employee e JOIN establishment s ON s.company_id = e.company_id
+CROSS JOIN LATERAL (SELECT CASE WHEN hashtext(e.id::text) % 1000 = 0 THEN 'uncertain' END) AS waits (attention)
 """
 
 

@@ -57,19 +57,18 @@ JOIN employee e ON e.id = a.employee_id
 JOIN establishment s ON s.id = a.establishment_id
 JOIN company c ON c.id = a.company_id
 """
-_SUMMARY = _COLUMNS + "FROM affiliation a" + _JOINED
+SUMMARY = _COLUMNS + "FROM affiliation a" + _JOINED
 
-GET = _SUMMARY + "WHERE a.id = $1"
+GET = SUMMARY + "WHERE a.id = $1"
 
-BY_REFERENCE = _SUMMARY + "WHERE right(a.id::text, 12) = $1 ORDER BY a.id LIMIT 10"
+BY_REFERENCE = SUMMARY + "WHERE right(a.id::text, 12) = $1 ORDER BY a.id LIMIT 10"
 
 # Whose rows are listed: of each company that is seen so many as fill a page, by its index, then those of them all; what
 # else is shown is only looked up for the rows of the page.
 _OF_EACH = "FROM company within CROSS JOIN LATERAL (SELECT a.* FROM affiliation a"
 
 # $5: what a name must be like, a pattern for each word.
-FILTER = """
-WHERE a.company_id = within.id AND ($1::text IS NULL OR within.siren = $1)
+_ASKED = """
   AND ($2::text IS NULL OR a.establishment_id = (SELECT id FROM establishment WHERE siret = $2))
   AND ($3::text[] IS NULL OR a.status = ANY ($3))
   AND ($4::text IS NULL OR a.medium = $4)
@@ -81,12 +80,16 @@ WHERE a.company_id = within.id AND ($1::text IS NULL OR within.siren = $1)
        OR (a.attention IS NOT DISTINCT FROM 'unreachable' AND a.status IN ('preparing', 'sent', 'started')) = $9)
 """
 
+_FILTER = " WHERE a.company_id = within.id AND ($1::text IS NULL OR within.siren = $1)" + _ASKED
+# Counted is the perimeter as a whole: company by company, the policy would be asked of all of it each time.
+_COUNT_FILTER = " WHERE ($1::text IS NULL OR a.company_id = (SELECT id FROM company WHERE siren = $1))" + _ASKED  # noqa: S608
+
 _NEWEST = "ORDER BY a.status_at DESC, a.id DESC LIMIT $12) a "
 LIST_NEWEST = (
     _COLUMNS
     + "FROM (SELECT a.* "
     + _OF_EACH
-    + FILTER
+    + _FILTER
     + "AND ($10::timestamptz IS NULL OR (a.status_at, a.id) < ($10, $11::uuid)) "
     + 2 * _NEWEST
     + _JOINED
@@ -98,7 +101,7 @@ LIST_OLDEST = (
     _COLUMNS
     + "FROM (SELECT a.* "
     + _OF_EACH
-    + FILTER
+    + _FILTER
     + "AND ($10::timestamptz IS NULL OR (a.status_at, a.id) > ($10, $11::uuid)) "
     + 2 * _OLDEST
     + _JOINED
@@ -111,7 +114,7 @@ _PART = "ORDER BY a.status_at DESC, a.id DESC LIMIT $13) a "
 _FIRST_PART = (
     "(SELECT true AS todo, a.* "
     + _OF_EACH
-    + FILTER
+    + _FILTER
     + """
   AND a.attention = 'unreachable' AND a.status IN ('preparing', 'sent', 'started')
   AND ($10::boolean IS NULL OR $10 AND (a.status_at, a.id) < ($11::timestamptz, $12::uuid))
@@ -122,7 +125,7 @@ _FIRST_PART = (
 _SECOND_PART = (
     "(SELECT false, a.* "
     + _OF_EACH
-    + FILTER
+    + _FILTER
     + """
   AND (a.attention IS NULL OR a.attention <> 'unreachable' OR a.status IN ('finalised', 'abandoned'))
   AND ($10::boolean IS NULL OR $10 OR (a.status_at, a.id) < ($11::timestamptz, $12::uuid))
@@ -144,7 +147,7 @@ LIST_TODO_FIRST = (
 
 # After the form pieces may still be awaited; what nothing awaits any more has no attention.
 STAFF_DESK = (
-    _SUMMARY
+    SUMMARY
     + """
 WHERE a.attention IN ('uncertain', 'refused', 'pieces_overdue', 'unreachable_for_pieces') AND a.status <> 'abandoned'
 ORDER BY a.status_at LIMIT $1
@@ -152,15 +155,15 @@ ORDER BY a.status_at LIMIT $1
 )
 
 # Nobody waits for the exact number of a million: $10 bounds what is counted.
-_COUNTED = "SELECT count(*) FROM (SELECT FROM company within, affiliation a"
-COUNT = _COUNTED + FILTER + "LIMIT $10) counted"
+_COUNTED = "SELECT count(*) FROM (SELECT FROM affiliation a "
+COUNT = _COUNTED + _COUNT_FILTER + "LIMIT $10) counted"
 
 _COUNTED_BY_STATUS = """
 SELECT status, todo, count(*) AS count
 FROM (SELECT a.status, a.attention IS NOT DISTINCT FROM 'unreachable'
-             AND a.status IN ('preparing', 'sent', 'started') AS todo FROM company within, affiliation a
+             AND a.status IN ('preparing', 'sent', 'started') AS todo FROM affiliation a
 """
-COUNT_BY_STATUS = _COUNTED_BY_STATUS + FILTER + "LIMIT $10) counted GROUP BY status, todo"
+COUNT_BY_STATUS = _COUNTED_BY_STATUS + _COUNT_FILTER + "LIMIT $10) counted GROUP BY status, todo"
 
 # $1: at most so many
 PLACES = """

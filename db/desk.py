@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from db.affiliations import _SUMMARY
+from db.affiliations import SUMMARY
 
 # What waits of one kind, the oldest first, after a place in that order ($2 since, $3 id) where one is given.
 CHECKS = """
@@ -41,7 +41,7 @@ OUTCOMES = "SELECT state, medium, count(*) AS messages FROM dispatch WHERE id >=
 
 # --- files
 
-BY_IDS = _SUMMARY + "WHERE a.id = ANY ($1)"
+BY_IDS = SUMMARY + "WHERE a.id = ANY ($1)"
 
 _NEWEST = """
 AND ($2::timestamptz IS NULL OR (a.status_at, a.id) < ($2, $3::uuid))
@@ -49,15 +49,15 @@ ORDER BY a.status_at DESC, a.id DESC LIMIT $4
 """
 
 # $1: the longest word, by which the index finds; $5: patterns of the others, in whatever order they come.
-BY_NAME = _SUMMARY + "WHERE e.search_name LIKE '%' || $1 || '%' AND e.search_name LIKE ALL ($5)" + _NEWEST
+BY_NAME = SUMMARY + "WHERE e.search_name LIKE '%' || $1 || '%' AND e.search_name LIKE ALL ($5)" + _NEWEST
 
-BY_SIREN = _SUMMARY + "WHERE a.company_id = (SELECT id FROM company WHERE siren = $1)" + _NEWEST  # noqa: S608
+BY_SIREN = SUMMARY + "WHERE a.company_id = (SELECT id FROM company WHERE siren = $1)" + _NEWEST  # noqa: S608
 
 _AT_SIRET = "WHERE (a.establishment_id, a.company_id) = (SELECT id, company_id FROM establishment WHERE siret = $1)"
 
-BY_SIRET = _SUMMARY + _AT_SIRET + _NEWEST
+BY_SIRET = SUMMARY + _AT_SIRET + _NEWEST
 
-BY_NIR = _SUMMARY + "WHERE a.employee_id = ANY (ARRAY(SELECT id FROM employee WHERE nir_index = $1))" + _NEWEST  # noqa: S608
+BY_NIR = SUMMARY + "WHERE a.employee_id = ANY (ARRAY(SELECT id FROM employee WHERE nir_index = $1))" + _NEWEST  # noqa: S608
 
 # What staff read of one file besides its messages and events.
 FILE = """

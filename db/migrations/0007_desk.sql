@@ -3,6 +3,7 @@
 -- since when it waits for somebody, for the present reason
 ALTER TABLE affiliation ADD COLUMN attention_since timestamptz;
 UPDATE affiliation SET attention_since = status_at WHERE attention IS NOT NULL;
+ALTER TABLE affiliation ADD CHECK ((attention IS NULL) = (attention_since IS NULL));
 CREATE INDEX affiliation_desk ON affiliation (attention, attention_since, id)
     WHERE attention IS NOT NULL AND status <> 'abandoned';
 

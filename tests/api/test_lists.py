@@ -80,6 +80,7 @@ async def follow(app: FastAPI, world: World) -> AsyncIterator[Follow]:
                 status_at=START + timedelta(hours=number),
                 medium=medium,
                 attention=attention,
+                attention_since=START if attention else None,
                 version=1000,  # the workflow's own changes come too late to disturb
             )
             stage.ids.append(life_id)

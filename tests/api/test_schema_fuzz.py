@@ -39,7 +39,8 @@ from domain.affiliation import Status
 from domain.rights import Role, StaffRole
 from services.callers import Scope
 from tests.api.conftest import BASE, client, employee_of, key_for, link_token
-from tests.api.matrix import ACCOUNT, DECLARATION, INVITED, KEY, MATRIX, SIREN, Caller, Route
+from tests.api.matrix import ACCOUNT, COMPANY, DECLARATION, INVITED, KEY, MATRIX, SIREN, Caller, Route
+from tests.api.test_matrix import new_company
 from tests.users import TestUser, add_user, signed_in
 from tests.world import Employer, Life, World
 
@@ -277,6 +278,7 @@ class Place:
             INVITED: {**person, "memberships": [{"siren": siren, "role": "member"}]},
             KEY: {"name": "Paie", "sirens": [siren], "scopes": ["affiliations:read"]},
             ACCOUNT: {**person, "roles": ["read"]},
+            COMPANY: new_company(),
         }
         body = self.route.body
         return bodies[body["a"]] if body is not None and "a" in body else body

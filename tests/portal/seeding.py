@@ -20,9 +20,11 @@ INSERT INTO employee (id, company_id, civility, last_name, birth_name, first_nam
 """
 _AFFILIATION = """
 INSERT INTO affiliation (id, company_id, establishment_id, employee_id, language, hired_on, professional_status, scheme,
-    contract_kind, declared_by, declared_at, policy, status, status_at, medium, version, attention)
+    contract_kind, declared_by, declared_at, policy, status, status_at, medium, version, attention,
+    attention_since)
 SELECT $1, $2, (SELECT id FROM establishment WHERE company_id = $2 ORDER BY siret LIMIT 1), $3, 'fr', '2026-11-02',
-       'NC', 'RG', 'cdi', 'test', $4, '{}', $5, $6, 'email', 1, $7
+       'NC', 'RG', 'cdi', 'test', $4, '{}', $5, $6::timestamptz, 'email', 1, $7,
+       CASE WHEN $7::text IS NOT NULL THEN $6::timestamptz END
 """
 _EVENT = """
 INSERT INTO affiliation_event (affiliation_id, number, company_id, kind, at, actor_kind, details)

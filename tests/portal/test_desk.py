@@ -105,7 +105,7 @@ async def test_the_home_says_what_waits_and_leads_to_it(desk: Desk) -> None:
 async def test_the_list_is_by_due_date_across_kinds_and_page_by_page(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await desk.world.run("UPDATE affiliation SET attention = NULL WHERE attention IS NOT NULL")
+    await desk.world.run("UPDATE affiliation SET attention = NULL, attention_since = NULL WHERE attention IS NOT NULL")
     await desk.world.run("UPDATE enrolment SET checking = false, checking_since = NULL WHERE checking")
     lives = [await desk.declared() for _ in range(4)]
     for life, reason, days in zip(
@@ -130,7 +130,7 @@ async def test_the_list_is_by_due_date_across_kinds_and_page_by_page(
 
 
 async def test_one_file_leads_to_the_next_without_the_list(desk: Desk) -> None:
-    await desk.world.run("UPDATE affiliation SET attention = NULL WHERE attention IS NOT NULL")
+    await desk.world.run("UPDATE affiliation SET attention = NULL, attention_since = NULL WHERE attention IS NOT NULL")
     await desk.world.run("UPDATE enrolment SET checking = false, checking_since = NULL WHERE checking")
     lives = [await desk.declared() for _ in range(3)]
     for life, days in zip(lives, (30, 20, 10), strict=True):
@@ -144,13 +144,13 @@ async def test_one_file_leads_to_the_next_without_the_list(desk: Desk) -> None:
     assert desk.web.path == path_of(lives[2]), "the second one is a colleague's"
     await desk.web.follow("Dossier suivant")
     assert desk.web.path == path_of(lives[0])
-    await desk.world.run("UPDATE affiliation SET attention = NULL WHERE attention IS NOT NULL")
+    await desk.world.run("UPDATE affiliation SET attention = NULL, attention_since = NULL WHERE attention IS NOT NULL")
     await desk.web.follow("Dossier suivant")
     assert desk.web.path == TO_DO
 
 
 async def test_an_empty_list_says_that_all_is_done(desk: Desk) -> None:
-    await desk.world.run("UPDATE affiliation SET attention = NULL WHERE attention IS NOT NULL")
+    await desk.world.run("UPDATE affiliation SET attention = NULL, attention_since = NULL WHERE attention IS NOT NULL")
     await desk.world.run("UPDATE enrolment SET checking = false, checking_since = NULL WHERE checking")
     assert "Rien à traiter" in await desk.web.open(TO_DO)
     assert "Rien à traiter" in await desk.web.open("/gestion")

@@ -250,7 +250,8 @@ class Place:
         status = STATES[number % len(STATES)]
         attention = "uncertain" if number % 4 == 0 else None
         await world.run(
-            "UPDATE affiliation SET status = $2, attention = $3, attention_since = now() WHERE id = $1",
+            "UPDATE affiliation SET status = $2, attention = $3,"
+            " attention_since = CASE WHEN $3::text IS NOT NULL THEN now() END WHERE id = $1",
             affiliation,
             status,
             attention,

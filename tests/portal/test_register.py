@@ -305,7 +305,8 @@ async def test_the_queue_is_read_along_its_index(desk: Desk) -> None:
     now = datetime.now(UTC)
     for statement in (dispatch_queue.OLDEST, dispatch_queue.NEWEST):
         async with desk.world.system.acquire() as connection, connection.transaction():
-            await connection.execute("SET LOCAL enable_seqscan = off")
+            for cheaper_for_ten_rows in ("seqscan", "sort", "incremental_sort"):
+                await connection.execute(f"SET LOCAL enable_{cheaper_for_ten_rows} = off")
             await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
             plan = await connection.fetch(f"EXPLAIN {statement}", "unknown", None, now, now, uuid4(), 50)
         text = "\n".join(row[0] for row in plan)
