@@ -13,10 +13,10 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 import composition
 from db.migrate import migrate
-from gateways.passwords import Passwords
 from local.database import APPLICATION, OWNER, grant_roles, prepare
 from local.postgres import PostgresServer
 from local.temporal import executable, extra_arguments
+from services.hashing import Hashing
 from settings import Settings
 from tests.world import World, open_world
 
@@ -26,8 +26,8 @@ PRISTINE = "pristine"  # as migrated: what databases of their own are copied fro
 
 # Files of few tests that take long: begun first, they do not run alone at the end.
 LONGEST = (
-    *("tests/portal/test_browser.py", "tests/local/", "tests/faults/", "tests/portal/test_rights.py"),
-    *("tests/portal/test_space.py", "tests/test_bench.py", "tests/workflows/", "tests/services/", "tests/api/"),
+    *("tests/portal/test_browser.py", "tests/local/", "tests/faults/", "tests/portal/test_follow_up.py"),
+    *("tests/portal/test_", "tests/test_bench.py", "tests/workflows/", "tests/services/", "tests/api/"),
 )
 
 
@@ -95,7 +95,7 @@ async def database_of_its_own(config: Settings, postgres: PostgresServer, name: 
     return Settings.model_validate({**config.model_dump(), **urls})
 
 
-class QuickPasswords(Passwords):
+class QuickPasswords(Hashing):
     """Hashes that cost nothing: what the real ones cost is tested beside them, and met in every real process."""
 
     def __init__(self, pepper: bytes, *former: bytes) -> None:
