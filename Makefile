@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 
-.PHONY: run reset demo tour test pytest check openapi bench faults stateful long lock browser format clean
+.PHONY: run reset demo tour test check openapi bench faults stateful long lock browser format clean
 
 run: $(VENV)/.ok        ## start everything; Ctrl-C stops it
 	@$(PY) -m local run
@@ -20,10 +20,7 @@ openapi: $(VENV)/.ok    ## print the API's OpenAPI document
 tour: $(VENV)/.ok       ## a newcomer's way through the pages, with pictures in docs/tour/
 	@$(PY) -m tests.tour
 
-test: $(VENV)/.ok       ## lint, types, import contracts, tests
-	@$(MAKE) --no-print-directory -j 2 check pytest
-
-pytest: $(VENV)/.ok
+test: $(VENV)/.ok check ## lint, types, import contracts, tests
 	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ok

@@ -26,8 +26,9 @@ PRISTINE = "pristine"  # as migrated: what databases of their own are copied fro
 
 # Files of few tests that take long: begun first, they do not run alone at the end.
 LONGEST = (
-    *("tests/portal/test_browser.py", "tests/local/", "tests/faults/", "tests/portal/test_follow_up.py"),
-    *("tests/portal/test_", "tests/test_bench.py", "tests/workflows/", "tests/services/", "tests/api/"),
+    *("tests/portal/test_browser.py", "tests/local/", "tests/faults/", "tests/portal/test_rights.py"),
+    *("tests/portal/test_follow_up.py", "tests/portal/test_desk.py", "tests/portal/test_space.py"),
+    *("tests/test_bench.py", "tests/workflows/", "tests/services/", "tests/api/"),
 )
 
 
