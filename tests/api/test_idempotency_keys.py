@@ -144,7 +144,7 @@ async def test_corrections_at_once_without_a_key_end_in_one_of_them(door: Door) 
     answers = await asyncio.gather(
         *(door.http.patch(path, json={"email": f"adresse{number}@exemple.fr"}) for number in range(8))
     )
-    assert {answer.status_code for answer in answers} <= {200, 409}, [a.text for a in answers]
+    assert {answer.status_code for answer in answers} <= {200, 409, 503}, [a.text for a in answers]
     assert 200 in {answer.status_code for answer in answers}
 
 

@@ -165,6 +165,7 @@ async def test_two_hundred_a_day_need_a_keyboard_only(desk: Desk, served: Served
     async with looking(browser, "light", 1280) as context:
         page = await context.new_page()
         await arrive(page, desk.world, Look("references", desk.me, PAPER), served)
+        await page.wait_for_function("document.activeElement.id === 'reference'")
         await page.keyboard.type(reference(life))  # the scanner types, and ends with Enter
         async with page.expect_navigation():
             await page.keyboard.press("Enter")
