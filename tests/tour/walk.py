@@ -68,7 +68,7 @@ class Newcomer:
         async with self.looking(DESKTOP) as page:
             await self.opens_the_space(page, space)
             await self.gives_the_code(page, space)
-            await self.declares(page)
+            await self.declares(page, space)
             async with self.looking(DESKTOP) as box:
                 link = await self.reads_the_mail(box)
             async with self.looking(PHONE) as phone:
@@ -133,8 +133,9 @@ class Newcomer:
 
     # --- the employer
 
-    async def declares(self, page: Page) -> None:
+    async def declares(self, page: Page, space: Space) -> None:
         await page.get_by_role("link", name="Pré-affilier un salarié").first.click()
+        await page.locator("#siret").select_option(space.siret)
         await page.get_by_label("Numéro de sécurité sociale").fill("2 75 06 75 990 001 97")
         await page.get_by_label("Madame").check()
         await page.get_by_label("Nom de naissance").fill("Martin")
