@@ -1,5 +1,9 @@
 -- Staff's desk: since when something waits for them, who takes it, and whom a number belongs to.
 
+-- The owner sees no row of theirs while row-level security is forced.
+ALTER TABLE affiliation NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE enrolment NO FORCE ROW LEVEL SECURITY;
+
 -- since when it waits for somebody, for the present reason
 ALTER TABLE affiliation ADD COLUMN attention_since timestamptz;
 UPDATE affiliation SET attention_since = status_at WHERE attention IS NOT NULL;
@@ -10,8 +14,13 @@ CREATE INDEX affiliation_desk ON affiliation (attention, attention_since, id)
 -- since when documents wait for a check
 ALTER TABLE enrolment ADD COLUMN checking_since timestamptz;
 UPDATE enrolment SET checking_since = submitted_at WHERE checking;
+ALTER TABLE enrolment ADD CHECK (checking = (checking_since IS NOT NULL));
 DROP INDEX enrolment_checking;
 CREATE INDEX enrolment_checking ON enrolment (checking_since, affiliation_id) WHERE checking;
+
+ALTER TABLE affiliation FORCE ROW LEVEL SECURITY;
+ALTER TABLE enrolment FORCE ROW LEVEL SECURITY;
+
 -- what one member of staff recorded today
 CREATE INDEX enrolment_recorded ON enrolment (recorded_by, submitted_at) WHERE recorded_by IS NOT NULL;
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -83,6 +85,53 @@ async def test_a_migration_that_fails_leaves_nothing_behind_and_can_be_corrected
     assert await tables(empty) == {"schema_migration", "first"}
     (folder / "0002_second.sql").write_text("CREATE TABLE second (id int);")
     assert await migrate(empty) == ["0002_second.sql"]
+
+
+_ROWS_OF_BEFORE = """
+WITH company AS (
+    INSERT INTO company (id, siren, name, insurer, insurer_reference)
+    VALUES (uuidv7(), '999000018', 'Hôtel', 'klesia', 'TEST00001') RETURNING id
+), establishment AS (
+    INSERT INTO establishment (id, company_id, siret, name, postcode, city)
+    SELECT uuidv7(), id, '99900001800017', 'Hôtel', '75011', 'PARIS' FROM company RETURNING id, company_id
+), employee AS (
+    INSERT INTO employee (id, company_id, civility, last_name, birth_name, first_names, birth_date, nir_sealed,
+                          nir_index, search_name)
+    SELECT uuidv7(), id, 'MME', 'Essai', 'Essai', 'Camille', '1980-01-01', '', '', 'essai' FROM company RETURNING id
+), affiliation AS (
+    INSERT INTO affiliation (id, company_id, establishment_id, employee_id, language, hired_on, professional_status,
+                             scheme, contract_kind, declared_by, policy, status, status_at, medium, version, attention)
+    SELECT uuidv7(), company_id, establishment.id, employee.id, 'fr', '2026-01-01', 'NC', 'RG', 'cdi', 'test', '{}',
+           'finalised', '2026-01-05', 'email', 1, 'unreachable_for_pieces' FROM establishment, employee
+    RETURNING id, company_id
+)
+INSERT INTO enrolment (affiliation_id, company_id, missing, channel, submitted_at, checking)
+SELECT id, company_id, '{rib}', 'paper', '2026-01-04', true FROM affiliation
+"""
+
+
+async def test_rows_of_before_get_what_a_later_migration_gives_them(
+    empty: str, postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row-level security, forced, hides them from the owner."""
+    for name in ALL[:4]:
+        shutil.copy(migrations.MIGRATIONS / name, tmp_path)
+    with monkeypatch.context() as before:
+        before.setattr(migrations, "MIGRATIONS", tmp_path)
+        await migrate(empty)
+    connection = await asyncpg.connect(postgres.url("postgres", urlsplit(empty).path[1:]))
+    try:
+        await connection.execute(_ROWS_OF_BEFORE)
+        assert await migrate(empty) == ALL[4:]
+        rows = await connection.fetch(
+            "SELECT a.attention_since = a.status_at AS waits, n.checking_since = n.submitted_at AS checked"
+            " FROM affiliation a JOIN enrolment n ON n.affiliation_id = a.id"
+        )
+        assert [dict(row) for row in rows] == [{"waits": True, "checked": True}]
+        unforced = "SELECT relname FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity"
+        assert await connection.fetch(unforced) == []
+    finally:
+        await connection.close()
 
 
 async def test_a_runner_that_hangs_makes_the_others_give_up_and_say_so(

@@ -44,14 +44,16 @@ STAFF_ACTOR = Actor(ActorKind.staff, "staff-1")
 WAIT_SECONDS = 10
 SUBMIT = """
 INSERT INTO enrolment (affiliation_id, company_id, version, saved_at, submitted_at, channel, missing, checking,
-                       recorded_by, pieces_version, pieces_told)
-SELECT id, company_id, 1, now(), now(), $2, $3, $4, $5, 1, 1 FROM affiliation WHERE id = $1
+                       checking_since, recorded_by, pieces_version, pieces_told)
+SELECT id, company_id, 1, now(), now(), $2, $3, $4, CASE WHEN $4 THEN now() END, $5, 1, 1
+FROM affiliation WHERE id = $1
 ON CONFLICT (affiliation_id) DO UPDATE SET submitted_at = now(), channel = $2, missing = $3, checking = $4,
-    recorded_by = $5, pieces_version = 1, pieces_told = 1
+    checking_since = excluded.checking_since, recorded_by = $5, pieces_version = 1, pieces_told = 1
 """
 CHANGE = """
-UPDATE enrolment SET missing = $2, checking = $3, pieces_version = pieces_version + 1 WHERE affiliation_id = $1
-RETURNING pieces_version
+UPDATE enrolment SET missing = $2, checking = $3, checking_since = CASE WHEN $3 THEN now() END,
+    pieces_version = pieces_version + 1
+WHERE affiliation_id = $1 RETURNING pieces_version
 """
 FOUND = """
 INSERT INTO contact (affiliation_id, version, company_id, email, line1, postcode, city, country)

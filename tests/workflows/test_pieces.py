@@ -359,9 +359,11 @@ async def put(
     """What the services write of an enrolment."""
     await life.world.run(
         "INSERT INTO enrolment (affiliation_id, company_id, channel, submitted_at, saved_at, recorded_by, missing,"
-        " checking, pieces_version, contact_version)"
-        " SELECT id, company_id, 'paper', now(), now(), 'test', $2, $3, $4, $5 FROM affiliation WHERE id = $1"
-        " ON CONFLICT (affiliation_id) DO UPDATE SET missing = $2, checking = $3, pieces_version = $4",
+        " checking, checking_since, pieces_version, contact_version)"
+        " SELECT id, company_id, 'paper', now(), now(), 'test', $2, $3, CASE WHEN $3 THEN now() END, $4, $5"
+        " FROM affiliation WHERE id = $1"
+        " ON CONFLICT (affiliation_id) DO UPDATE SET missing = $2, checking = $3, pieces_version = $4,"
+        " checking_since = excluded.checking_since",
         life.id,
         list(missing),
         checking,
