@@ -2,8 +2,10 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 UV_VERSION := 0.13.9
+# Processes are started by the hundred: none of them compiles again what another one has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run reset demo tour test check openapi bench faults stateful long lock browser format clean
+.PHONY: run reset demo tour test check compiled openapi bench faults stateful long lock browser format clean
 
 run: $(VENV)/.ok        ## start everything; Ctrl-C stops it
 	@$(PY) -m local run
@@ -20,7 +22,8 @@ openapi: $(VENV)/.ok    ## print the API's OpenAPI document
 tour: $(VENV)/.ok       ## a newcomer's way through the pages, with pictures in docs/tour/
 	@$(PY) -m tests.tour
 
-test: $(VENV)/.ok check ## lint, types, import contracts, tests
+test: $(VENV)/.ok       ## lint, types, import contracts, tests
+	@$(MAKE) --no-print-directory -j2 check compiled
 	@$(PY) -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ok
@@ -28,6 +31,9 @@ check: $(VENV)/.ok
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy .
 	@$(VENV)/bin/lint-imports
+
+compiled: $(VENV)/.ok   # the tests, once for all that run them at the same time
+	@$(PY) -m pytest -q --collect-only >/dev/null
 
 format: $(VENV)/.ok
 	@$(VENV)/bin/ruff check --fix .
@@ -61,6 +67,6 @@ $(VENV)/.ok: requirements-dev.lock portal/fonts.py
 	@echo "Setting up the environment (once)…"
 	@python3 -m venv $(VENV) || (echo "Python ≥ 3.11 with venv is needed: apt install python3-venv" && exit 1)
 	@$(VENV)/bin/pip install -q --disable-pip-version-check "uv==$(UV_VERSION)"
-	@$(VENV)/bin/uv pip install -q --require-hashes --no-deps -r requirements-dev.lock --python $(PY)
+	@$(VENV)/bin/uv pip install -q --compile-bytecode --require-hashes --no-deps -r requirements-dev.lock --python $(PY)
 	@$(PY) -m portal.fonts
 	@touch $@

@@ -38,10 +38,6 @@ def legal_text(name: str, version: str) -> LegalText:
     return _texts(version)[name]
 
 
-def legal_names(version: str) -> frozenset[str]:
-    return frozenset(_texts(version))
-
-
 def current_version() -> str:
     """The latest one."""
     return max(_versions())

@@ -6,19 +6,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from portal.forms import Fields
+from portal.forms import Fields, as_typed
 from portal.pages import see_other
-from portal.space import SpaceRoute, drawing, one_problem, space_page
+from portal.space import SpaceRoute, drawing, one_problem, signed_in_page
 from services.activations import Reference
 from services.authenticator import TotpConfirmation
 from services.callers import Caller
 from services.fields import validated
-from services.greetings import greeting
 from services.own_email import EmailChange
 from services.own_phone import PhoneChange, PhoneConfirmation
 from services.problems import InvalidFields, NotFound, Problem
@@ -44,19 +43,6 @@ _DONE: Final = {
 }
 
 
-async def _page(
-    request: Request,
-    caller: Caller,
-    use: Parts,
-    template: str,
-    wrong: InvalidFields | None = None,
-    status: int = 0,
-    **values: Any,
-) -> Response:
-    who = await greeting(use.system, caller)
-    return space_page(request, f"account/{template}", status or (422 if wrong else 200), who=who, wrong=wrong, **values)
-
-
 def _shown(problem: Problem, field: str) -> tuple[InvalidFields, int]:
     """A problem of a form, beside the field it belongs to."""
     wrong = problem if isinstance(problem, InvalidFields) else one_problem(problem, field)
@@ -66,7 +52,7 @@ def _shown(problem: Problem, field: str) -> tuple[InvalidFields, int]:
 @router.get(PROFILE)
 async def profile(request: Request, caller: UserCaller, use: Use, fait: Done = "") -> Response:
     me = await use.profile.me(caller)
-    return await _page(request, caller, use, "profile", me=me, note=_DONE.get(fait, ""))
+    return await signed_in_page(request, caller, use, "account/profile", me=me, note=_DONE.get(fait, ""))
 
 
 # --- name
@@ -75,16 +61,18 @@ async def profile(request: Request, caller: UserCaller, use: Use, fait: Done = "
 @router.get(f"{PROFILE}/nom")
 async def name_page(request: Request, caller: UserCaller, use: Use) -> Response:
     me = await use.profile.me(caller)
-    return await _page(request, caller, use, "name", typed={"first_name": me.first_name, "last_name": me.last_name})
+    return await signed_in_page(
+        request, caller, use, "account/name", typed={"first_name": me.first_name, "last_name": me.last_name}
+    )
 
 
 @router.post(f"{PROFILE}/nom")
 async def rename(request: Request, caller: UserCaller, fields: Fields, use: Use) -> Response:
-    typed = _typed(fields, "first_name", "last_name")
+    typed = as_typed(fields, "first_name", "last_name")
     try:
         await use.profile.rename(caller, validated(Names, typed))
     except InvalidFields as wrong:
-        return await _page(request, caller, use, "name", wrong, typed=typed)
+        return await signed_in_page(request, caller, use, "account/name", wrong, typed=typed)
     return see_other(f"{PROFILE}?fait=nom")
 
 
@@ -94,7 +82,7 @@ async def rename(request: Request, caller: UserCaller, fields: Fields, use: Use)
 @router.get(f"{PROFILE}/mot-de-passe")
 async def password_page(request: Request, caller: UserCaller, use: Use) -> Response:
     caller.need_step_up()
-    return await _page(request, caller, use, "password")
+    return await signed_in_page(request, caller, use, "account/password")
 
 
 @router.post(f"{PROFILE}/mot-de-passe")
@@ -104,7 +92,7 @@ async def change_password(request: Request, caller: UserCaller, fields: Fields, 
         await use.profile.change_password(caller, validated(PasswordChange, _secrets(fields, "current", "new")))
     except Problem as problem:
         wrong, status = _shown(problem, "current")
-        return await _page(request, caller, use, "password", wrong, status)
+        return await signed_in_page(request, caller, use, "account/password", wrong, status)
     return see_other(f"{PROFILE}?fait=mot-de-passe")
 
 
@@ -114,20 +102,20 @@ async def change_password(request: Request, caller: UserCaller, fields: Fields, 
 @router.get(f"{PROFILE}/adresse")
 async def address_page(request: Request, caller: UserCaller, use: Use) -> Response:
     caller.need_step_up()
-    return await _page(request, caller, use, "address", typed={"email": ""}, told="")
+    return await signed_in_page(request, caller, use, "account/address", typed={"email": ""}, told="")
 
 
 @router.post(f"{PROFILE}/adresse")
 async def change_address(request: Request, caller: UserCaller, fields: Fields, use: Use) -> Response:
     caller.need_step_up()
-    typed = _typed(fields, "email")
+    typed = as_typed(fields, "email")
     try:
         asked = validated(EmailChange, {**typed, **_secrets(fields, "password")})
         told = await use.profile.email.change(caller, asked)
     except Problem as problem:
         wrong, status = _shown(problem, "password")
-        return await _page(request, caller, use, "address", wrong, status, typed=typed, told="")
-    return await _page(request, caller, use, "address", typed=typed, told=told.detail)
+        return await signed_in_page(request, caller, use, "account/address", wrong, status, typed=typed, told="")
+    return await signed_in_page(request, caller, use, "account/address", typed=typed, told=told.detail)
 
 
 # --- telephone
@@ -136,20 +124,20 @@ async def change_address(request: Request, caller: UserCaller, fields: Fields, u
 @router.get(f"{PROFILE}/telephone")
 async def phone_page(request: Request, caller: UserCaller, use: Use) -> Response:
     caller.need_step_up()
-    return await _page(request, caller, use, "phone", typed={"phone": ""}, sent="")
+    return await signed_in_page(request, caller, use, "account/phone", typed={"phone": ""}, sent="")
 
 
 @router.post(f"{PROFILE}/telephone")
 async def change_phone(request: Request, caller: UserCaller, fields: Fields, visit: Visit, use: Use) -> Response:
     caller.need_step_up()
-    typed = _typed(fields, "phone")
+    typed = as_typed(fields, "phone")
     try:
         asked = validated(PhoneChange, {**typed, **_secrets(fields, "password")})
         sent = await use.profile.phone.change(caller, asked, visit)
     except Problem as problem:
         wrong, status = _shown(problem, "phone")
-        return await _page(request, caller, use, "phone", wrong, status, typed=typed, sent="")
-    return await _page(request, caller, use, "phone", typed=typed, sent=sent.phone)
+        return await signed_in_page(request, caller, use, "account/phone", wrong, status, typed=typed, sent="")
+    return await signed_in_page(request, caller, use, "account/phone", typed=typed, sent=sent.phone)
 
 
 @router.post(f"{PROFILE}/telephone/code")
@@ -160,7 +148,9 @@ async def confirm_phone(request: Request, caller: UserCaller, fields: Fields, us
     except Problem as problem:
         wrong, status = _shown(problem, "code")
         sent = fields.get("sent", "")[:40]
-        return await _page(request, caller, use, "phone", wrong, status, typed={"phone": ""}, sent=sent or "•")
+        return await signed_in_page(
+            request, caller, use, "account/phone", wrong, status, typed={"phone": ""}, sent=sent or "•"
+        )
     return see_other(f"{PROFILE}?fait=telephone")
 
 
@@ -171,7 +161,7 @@ async def confirm_phone(request: Request, caller: UserCaller, fields: Fields, us
 async def app_page(request: Request, caller: UserCaller, use: Use) -> Response:
     caller.need_step_up()
     me = await use.profile.me(caller)
-    return await _page(request, caller, use, "app", me=me)
+    return await signed_in_page(request, caller, use, "account/app", me=me)
 
 
 @router.post(f"{PROFILE}/application")
@@ -207,13 +197,12 @@ async def remove_app(request: Request, caller: UserCaller, use: Use) -> Response
 async def _offer(request: Request, caller: Caller, use: Parts, wrong: InvalidFields | None) -> Response:
     """A new key each time it is shown: what a wrong code was of is not shown again."""
     offer = await use.profile.authenticator.begin(caller)
-    who = await greeting(use.system, caller)
-    return space_page(
+    return await signed_in_page(
         request,
+        caller,
+        use,
         "app",
-        422 if wrong else 200,
-        who=who,
-        wrong=wrong,
+        wrong,
         action=f"{PROFILE}/application/code",
         offer=offer,
         qr=drawing(offer.qr),
@@ -222,8 +211,7 @@ async def _offer(request: Request, caller: Caller, use: Parts, wrong: InvalidFie
 
 
 async def _codes(request: Request, caller: Caller, use: Parts, codes: list[str]) -> Response:
-    who = await greeting(use.system, caller)
-    return space_page(request, "recovery_codes", who=who, codes=codes, onward=PROFILE)
+    return await signed_in_page(request, caller, use, "recovery_codes", codes=codes, onward=PROFILE)
 
 
 # --- where one is signed in
@@ -233,7 +221,9 @@ async def _codes(request: Request, caller: Caller, use: Parts, codes: list[str])
 async def places(request: Request, caller: UserCaller, use: Use, fait: Done = "") -> Response:
     sessions = (await use.sessions.list(caller)).items
     devices = (await use.devices.list(caller, devices_of(request, use.config))).items
-    return await _page(request, caller, use, "places", sessions=sessions, devices=devices, note=_DONE.get(fait, ""))
+    return await signed_in_page(
+        request, caller, use, "account/places", sessions=sessions, devices=devices, note=_DONE.get(fait, "")
+    )
 
 
 @router.post(f"{PROFILE}/connexions/sessions/{{session_id}}")
@@ -257,23 +247,23 @@ async def revoke_device(device_id: UUID, caller: UserCaller, use: Use) -> Respon
 @router.get(f"{PROFILE}/etablissement")
 async def establishment_page(request: Request, caller: UserCaller, use: Use) -> Response:
     caller.need_step_up()
-    return await _page(request, caller, use, "establishment", typed={"siret": "", "insurer_reference": ""}, added=None)
+    return await signed_in_page(
+        request, caller, use, "account/establishment", typed={"siret": "", "insurer_reference": ""}, added=None
+    )
 
 
 @router.post(f"{PROFILE}/etablissement")
 async def add_establishment(request: Request, caller: UserCaller, fields: Fields, use: Use) -> Response:
     caller.need_step_up()
-    typed = _typed(fields, "siret", "insurer_reference")
+    typed = as_typed(fields, "siret", "insurer_reference")
     try:
         added = await use.perimeter.add(caller, validated(Reference, typed))
     except Problem as problem:
         wrong, status = _shown(problem, "siret")
-        return await _page(request, caller, use, "establishment", wrong, status, typed=typed, added=None)
-    return await _page(request, caller, use, "establishment", typed=typed, added=added)
-
-
-def _typed(fields: Mapping[str, str], *names: str) -> dict[str, str]:
-    return {name: fields.get(name, "")[:200] for name in names}
+        return await signed_in_page(
+            request, caller, use, "account/establishment", wrong, status, typed=typed, added=None
+        )
+    return await signed_in_page(request, caller, use, "account/establishment", typed=typed, added=added)
 
 
 def _secrets(fields: Mapping[str, str], *names: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,11 +14,10 @@ from domain.names import search_form
 from portal.forms import Fields
 from portal.menu import HOME
 from portal.pages import see_other
-from portal.space import SpaceRoute, space_page
+from portal.space import SpaceRoute, signed_in_page
 from services.callers import Scope
 from services.company_views import CompanyView, EstablishmentView
 from services.fields import today
-from services.greetings import greeting
 from services.problems import NotFound
 from web.callers import Use, UserCaller
 from web.cookies import SESSION_OF, set_cookie
@@ -33,6 +32,7 @@ MOST_SHOWN: Final = 50  # establishments, or companies, on one page
 
 Words = Annotated[str, Query(alias="q", max_length=100)]
 Page = Annotated[int, Query(ge=1, le=10_000)]
+One = TypeVar("One")
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,12 @@ async def contracts(request: Request, caller: UserCaller, use: Use, q: Words = "
     companies = (await use.company_views.companies(caller)).items
     establishments = (await use.company_views.establishments(caller)).items
     found = found_contracts(companies, establishments, q)
-    first = (page - 1) * MOST_SHOWN
-    shown = found[first : first + MOST_SHOWN]
-    if first and not shown:
-        raise NotFound()
-    return space_page(
+    shown = _of_page(found, page)
+    return await signed_in_page(
         request,
+        caller,
+        use,
         "contracts/contracts",
-        who=await greeting(use.system, caller),
         contracts=_by_company(shown),
         one_company=len(companies) == 1,
         companies=len(companies),
@@ -103,6 +101,15 @@ def _by_company(shown: Sequence[tuple[CompanyView, EstablishmentView | None]]) -
     return list(contracts.values())
 
 
+def _of_page(found: Sequence[One], page: int) -> Sequence[One]:
+    """Raises NotFound for a page after the last one."""
+    first = (page - 1) * MOST_SHOWN
+    shown = found[first : first + MOST_SHOWN]
+    if first and not shown:
+        raise NotFound()
+    return shown
+
+
 def _ways(path: str, q: str, page: int, count: int) -> dict[str, Any]:
     """The addresses of the first and the next page, or ""."""
 
@@ -121,14 +128,12 @@ async def companies_page(request: Request, caller: UserCaller, use: Use, q: Word
     caller.need(Scope.read)  # staff have no companies to choose from
     me = await use.profile.me(caller)
     found = [one for one in me.companies if holds(q, one.name, one.siren)]
-    first = (page - 1) * MOST_SHOWN
-    shown = found[first : first + MOST_SHOWN]
-    if first and not shown:
-        raise NotFound()
-    return space_page(
+    shown = _of_page(found, page)
+    return await signed_in_page(
         request,
+        caller,
+        use,
         "contracts/companies",
-        who=await greeting(use.system, caller),
         companies=shown,
         several=len(me.companies) > 1,
         chosen=me.perimeter.siren if me.perimeter else None,

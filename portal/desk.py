@@ -18,10 +18,9 @@ from portal.desk_words import WHAT_TO_DO, WORK_ICONS, WORKS
 from portal.forms import Fields
 from portal.menu import DESK
 from portal.pages import see_other
-from portal.space import SpaceRoute, own_path, space_page
+from portal.space import SpaceRoute, own_path, signed_in_page
 from services.callers import Caller, Scope
 from services.desk_views import Age, Backlog, Outcome
-from services.greetings import greeting
 from services.problems import InvalidFields, RefusedByRules
 from services.views import MessageState
 from web.callers import StaffUser, StaffWriter, Use
@@ -74,13 +73,14 @@ async def desk_page(
     status: int = 0,
     **values: Any,
 ) -> Response:
-    who = await greeting(use.system, caller)
-    return space_page(
+    """`writes`: buttons of changes are shown."""
+    return await signed_in_page(
         request,
+        caller,
+        use,
         f"desk/{template}",
-        status or (422 if wrong else 200),
-        who=who,
-        wrong=wrong,
+        wrong,
+        status,
         writes=Scope.staff_write in caller.scopes,
         WORKS=WORKS,
         WORK_ICONS=WORK_ICONS,

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Request, Response
 
 from domain.rights import StaffRole
 from messages.typography import french
-from portal.desk_pages import Done, Searched, desk_page, in_words, typed, writes
-from portal.forms import Fields
+from portal.desk_pages import Done, Searched, desk_page, in_words, writes
+from portal.forms import Fields, as_typed
 from portal.pages import see_other, with_retry
 from portal.space import SpaceRoute, one_problem
 from services.callers import Caller, Scope
@@ -99,7 +99,7 @@ async def invite(request: Request, caller: StaffHead, fields: Fields, use: Use) 
     _looks_after(caller)
     roles = _roles(fields)
     try:
-        asked = validated(NewStaffAccount, {**typed(fields, *_PERSON), "roles": roles})
+        asked = validated(NewStaffAccount, {**as_typed(fields, *_PERSON), "roles": roles})
         await use.staff_accounts.invite(caller, asked)
     except InvalidFields as wrong:
         return await _invitation(request, caller, use, fields, roles, in_words(wrong, _MISSING))
@@ -120,7 +120,7 @@ async def _invitation(
         use,
         "accounts/invite",
         wrong,
-        typed=typed(fields, *_PERSON),
+        typed=as_typed(fields, *_PERSON),
         roles=roles,
         every=[role.value for role in StaffRole],
     )

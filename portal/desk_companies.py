@@ -9,8 +9,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from messages.typography import french
-from portal.desk_pages import Done, Searched, desk_page, in_words, typed, writes
-from portal.forms import Fields
+from portal.desk_pages import Done, Searched, desk_page, in_words, writes
+from portal.forms import Fields, as_typed
 from portal.pages import see_other
 from portal.space import SpaceRoute
 from services.callers import Caller
@@ -125,17 +125,17 @@ async def _form(
         "register/company_form",
         wrong,
         company=company,
-        typed=typed(fields, *names),
+        typed=as_typed(fields, *names),
         insurers=[one.value for one in Insurer],
     )
 
 
 def _about(fields: Mapping[str, str]) -> dict[str, object]:
-    return {**typed(fields, *_COMPANY[:3]), "emits_dsn": fields.get("emits_dsn") == "yes"}
+    return {**as_typed(fields, *_COMPANY[:3]), "emits_dsn": fields.get("emits_dsn") == "yes"}
 
 
 def _establishment(fields: Mapping[str, str]) -> dict[str, str]:
-    given = typed(fields, *_ESTABLISHMENT)
+    given = as_typed(fields, *_ESTABLISHMENT)
     given["name"] = given.pop("establishment_name")
     return given
 
@@ -248,7 +248,7 @@ async def _establishment_page(
 ) -> Response:
     company = await use.company_register.company(caller, company_id)
     return await desk_page(
-        request, caller, use, "register/establishment", wrong, company=company, typed=typed(fields, *_ESTABLISHMENT)
+        request, caller, use, "register/establishment", wrong, company=company, typed=as_typed(fields, *_ESTABLISHMENT)
     )
 
 

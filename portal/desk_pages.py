@@ -1,4 +1,4 @@
-"""What the pages of the desk have in common: who is greeted, what was just done, what was typed."""
+"""What the pages of the desk have in common: who may change something, what was just done, what is wrong."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from portal.space import space_page
+from portal.space import signed_in_page
 from services.callers import Caller, Scope
-from services.greetings import greeting
 from services.problems import FieldError, InvalidFields
 from web.parts import Parts
 
@@ -27,15 +26,8 @@ async def desk_page(
     **values: Any,
 ) -> Response:
     """`may_write`: buttons of changes are shown."""
-    who = await greeting(use.system, caller)
-    return space_page(
-        request,
-        template,
-        status or (422 if wrong else 200),
-        who=who,
-        wrong=wrong,
-        may_write=Scope.staff_write in caller.scopes,
-        **values,
+    return await signed_in_page(
+        request, caller, use, template, wrong, status, may_write=Scope.staff_write in caller.scopes, **values
     )
 
 
@@ -43,11 +35,6 @@ def writes(caller: Caller) -> None:
     """Before the page of a change is shown, so that nothing typed is lost. Raises NotAllowed, StepUpNeeded."""
     caller.need(Scope.staff_write)
     caller.need_step_up()
-
-
-def typed(fields: Mapping[str, str], *names: str) -> dict[str, str]:
-    """What was typed, to be shown again."""
-    return {name: fields.get(name, "")[:200] for name in names}
 
 
 def in_words(wrong: InvalidFields, missing: Mapping[str, str]) -> InvalidFields:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
 from domain.rights import UserKind
 from gateways.encryption import token_hash
 from messages.terms import current_terms
-from portal.forms import Fields
+from portal.forms import Fields, as_typed
 from portal.pages import see_other
 from portal.sign_in import CODE
 from portal.space import SIGN_IN, SpaceRoute, one_problem, own_path, session_of, space_page
@@ -39,35 +39,30 @@ _PERSON = ("first_name", "last_name", "email")
 _UNTICKED = FieldError("terms", "terms.unticked", "Cochez la case pour accepter les conditions générales.")
 
 
-def _typed(fields: Mapping[str, str], *names: str) -> dict[str, str]:
-    """What was typed, to be shown again."""
-    return {name: fields.get(name, "")[:200] for name in names}
-
-
 # --- « Activer mon espace »
 
 
 @router.get("/activer")
 async def activate_page(request: Request) -> Response:
-    return space_page(request, "activate", typed=_typed({}, *_REFERENCE))
+    return space_page(request, "activate", typed=as_typed({}, *_REFERENCE))
 
 
 @router.post("/activer")
 async def check(request: Request, fields: Fields, visit: Visit, use: Use) -> Response:
     """SIRET and identifiant entreprise open the form, and nothing else."""
-    typed = _typed(fields, *_REFERENCE)
+    typed = as_typed(fields, *_REFERENCE)
     try:
         found = await use.activations.check(validated(Reference, typed), visit)
     except InvalidFields as wrong:
         return space_page(request, "activate", 422, wrong=wrong, typed=typed)
     except Problem as refused:
         return space_page(request, "activate", refused.status, wrong=one_problem(refused, "siret"), typed=typed)
-    return _details(request, {**typed, **_typed({}, *_PERSON)}, found.company, found.establishment)
+    return _details(request, {**typed, **as_typed({}, *_PERSON)}, found.company, found.establishment)
 
 
 @router.post("/activer/demande")
 async def begin(request: Request, fields: Fields, visit: Visit, use: Use) -> Response:
-    typed = _typed(fields, *_REFERENCE, *_PERSON)
+    typed = as_typed(fields, *_REFERENCE, *_PERSON)
     company, establishment = fields.get("company", "")[:200], fields.get("establishment", "")[:200]
     given = {**typed, "password": fields.get("password", ""), "terms_version": fields.get("terms_version", "")}
     try:
@@ -133,12 +128,12 @@ async def complete_activation(token: Token, request: Request, fields: Fields, vi
 
 @router.get("/reprise")
 async def recovery_page(request: Request) -> Response:
-    return space_page(request, "recovery", typed=_typed({}, *_REFERENCE, *_PERSON))
+    return space_page(request, "recovery", typed=as_typed({}, *_REFERENCE, *_PERSON))
 
 
 @router.post("/reprise")
 async def ask_recovery(request: Request, fields: Fields, visit: Visit, use: Use) -> Response:
-    typed = _typed(fields, *_REFERENCE, *_PERSON)
+    typed = as_typed(fields, *_REFERENCE, *_PERSON)
     try:
         told = await use.company_recoveries.ask(validated(RecoveryRequest, typed), visit)
     except InvalidFields as wrong:

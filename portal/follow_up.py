@@ -32,7 +32,7 @@ router = APIRouter(route_class=SpaceRoute, dependencies=[OwnSite], include_in_sc
 
 LIST: Final = "/salaries/suivi"
 PAGE_ROWS: Final = 50
-TODO: Final = "a_traiter"
+WAITING_FOR_YOU: Final = "a_traiter"
 
 _ORDERS: Final = {"": Order.todo, "recent": Order.newest, "ancien": Order.oldest}
 _MEDIA: Final = (Medium.email, Medium.post)
@@ -69,7 +69,7 @@ class Asked:
 
     @property
     def filters(self) -> Filters:
-        chosen = self.statut not in ("", TODO)
+        chosen = self.statut not in ("", WAITING_FOR_YOU)
         return Filters(
             siren=self.siren or None,
             siret=self.siret or None,
@@ -78,7 +78,7 @@ class Asked:
             q=self.q or None,
             sent_from=self.du,
             sent_to=self.au,
-            todo=True if self.statut == TODO else None,
+            todo=True if self.statut == WAITING_FOR_YOU else None,
             order=_ORDERS[self.tri],
         )
 
@@ -121,7 +121,7 @@ def _name(text: str) -> str:
 
 
 def _status(text: str) -> str:
-    return text if text == TODO else Status(text).value
+    return text if text == WAITING_FOR_YOU else Status(text).value
 
 
 def _medium(text: str) -> str:
@@ -221,7 +221,7 @@ def _chips(counts: Counts, asked: Asked) -> list[Chip]:
 
     return [
         chip("Toutes", "", counts.all),
-        chip(french("À traiter"), TODO, counts.todo, "warning"),
+        chip(french("À traiter"), WAITING_FOR_YOU, counts.todo, "warning"),
         *(
             chip(words.status_label(one).replace("'", "’"), one.value, counts.by_status.get(one, 0), one.value)
             for one in Status
@@ -232,7 +232,7 @@ def _chips(counts: Counts, asked: Asked) -> list[Chip]:
 def _found(counts: Counts, statut: str) -> str:
     """How many there are, in words."""
     count = counts.all if not statut else counts.todo
-    if statut not in ("", TODO):
+    if statut not in ("", WAITING_FOR_YOU):
         count = counts.by_status.get(Status(statut), 0)
     number = f"{count:,}".replace(",", "\u202f")
     if counts.bounded:
@@ -263,7 +263,7 @@ def _caption(asked: Asked, shown: Overview) -> str:
             break
     if asked.siret and not said:
         said.append(f"SIRET {asked.siret}")
-    if asked.statut == TODO:
+    if asked.statut == WAITING_FOR_YOU:
         said.append(french("à traiter"))
     elif asked.statut:
         said.append(f"« {words.status_label(asked.statut)} »".replace("'", "’"))

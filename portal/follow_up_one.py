@@ -324,6 +324,22 @@ def _on_form(invalid: InvalidFields) -> InvalidFields:
 # --- « Mettre en pause », « Retirer la déclaration », « Reprendre »
 
 
+@dataclass(frozen=True)
+class _Reasoned:
+    """A change that takes a reason: its page, the reasons, what is told without one, and when it is done."""
+
+    template: str
+    reasons: Mapping[str, str]
+    missing: str
+    done: str
+
+
+_PAUSE: Final = _Reasoned("pause", PAUSES, french("Choisissez pourquoi les envois s’arrêtent."), "pause")
+_WITHDRAWAL: Final = _Reasoned(
+    "withdraw", WITHDRAWALS, french("Choisissez pourquoi vous retirez cette déclaration."), "retire"
+)
+
+
 @router.get(f"{ONE}/pause")
 async def pause_page(affiliation_id: UUID, request: Request, caller: UserCaller, use: Use) -> Response:
     return await one_page(request, caller, use, "pause", affiliation_id, reasons=PAUSES, typed={})
@@ -331,17 +347,13 @@ async def pause_page(affiliation_id: UUID, request: Request, caller: UserCaller,
 
 @router.post(f"{ONE}/pause")
 async def pause(affiliation_id: UUID, request: Request, caller: UserCaller, fields: Fields, use: Use) -> Response:
-    wrong = _no_reason(fields, PAUSES, "Choisissez pourquoi les envois s’arrêtent.")
-    if wrong:
-        return await _reason_page(request, caller, use, "pause", affiliation_id, fields, PAUSES, wrong=wrong)
-    asked = Pause(reason=PauseReason(fields["reason"]))
-    try:
+    async def ask(reason: str) -> None:
+        asked = Pause(reason=PauseReason(reason))
         await use.affiliations.pause(
             caller, affiliation_id, asked, once_of(use, fields, "pause", affiliation_id, asked)
         )
-    except (RefusedByRules, EngineUnavailable) as problem:
-        return await _reason_page(request, caller, use, "pause", affiliation_id, fields, PAUSES, problem=problem)
-    return see_other(f"{LIST}/{affiliation_id}?fait=pause")
+
+    return await _asked_with_reason(affiliation_id, request, caller, use, fields, _PAUSE, ask)
 
 
 @router.get(f"{ONE}/retrait")
@@ -352,43 +364,40 @@ async def withdrawal_page(affiliation_id: UUID, request: Request, caller: UserCa
 
 @router.post(f"{ONE}/retrait")
 async def withdraw(affiliation_id: UUID, request: Request, caller: UserCaller, fields: Fields, use: Use) -> Response:
-    wrong = _no_reason(fields, WITHDRAWALS, "Choisissez pourquoi vous retirez cette déclaration.")
-    if wrong:
-        return await _reason_page(request, caller, use, "withdraw", affiliation_id, fields, WITHDRAWALS, wrong=wrong)
-    asked = Withdrawal(reason=WithdrawalReason(fields["reason"]))
-    try:
+    async def ask(reason: str) -> None:
+        asked = Withdrawal(reason=WithdrawalReason(reason))
         await use.affiliations.withdraw(
             caller, affiliation_id, asked, once_of(use, fields, "withdraw", affiliation_id, asked)
         )
-    except (RefusedByRules, EngineUnavailable) as problem:
-        return await _reason_page(
-            request, caller, use, "withdraw", affiliation_id, fields, WITHDRAWALS, problem=problem
-        )
-    return see_other(f"{LIST}/{affiliation_id}?fait=retire")
+
+    return await _asked_with_reason(affiliation_id, request, caller, use, fields, _WITHDRAWAL, ask)
 
 
-def _no_reason(fields: Mapping[str, str], reasons: Mapping[str, str], sentence: str) -> InvalidFields | None:
-    if fields.get("reason") in reasons:
-        return None
-    return InvalidFields([FieldError("reason", "missing", french(sentence))])
-
-
-async def _reason_page(
+async def _asked_with_reason(
+    affiliation_id: UUID,
     request: Request,
     caller: Caller,
     use: Parts,
-    template: str,
-    affiliation_id: UUID,
     fields: Mapping[str, str],
-    reasons: Mapping[str, str],
-    *,
-    wrong: InvalidFields | None = None,
-    problem: Problem | None = None,
+    change: _Reasoned,
+    ask: Callable[[str], Awaitable[None]],
 ) -> Response:
-    keys = {template: key_of(fields)} if isinstance(problem, EngineUnavailable) else {}
+    """Asks, or shows the page again: without a reason, refused, or with its key where nobody answered."""
+    reason = fields.get("reason", "")
+    wrong: InvalidFields | None = None
+    refused: Problem | None = None
+    keys: dict[str, str] = {}
+    try:
+        if reason in change.reasons:
+            await ask(reason)
+            return see_other(f"{LIST}/{affiliation_id}?fait={change.done}")
+        wrong = InvalidFields([FieldError("reason", "missing", change.missing)])
+    except (RefusedByRules, EngineUnavailable) as problem:
+        refused = problem
+        keys = {change.template: key_of(fields)} if isinstance(problem, EngineUnavailable) else {}
     return await one_page(
-        request, caller, use, template, affiliation_id, wrong=wrong, problem=problem, keys=keys,
-        reasons=reasons, typed={"reason": fields.get("reason", "")},
+        request, caller, use, change.template, affiliation_id, wrong=wrong, problem=refused, keys=keys,
+        reasons=change.reasons, typed={"reason": reason},
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import parse_qs
 
@@ -43,3 +44,8 @@ async def form_fields(request: Request) -> dict[str, str]:
 
 
 Fields = Annotated[dict[str, str], Depends(form_fields)]
+
+
+def as_typed(fields: Mapping[str, str], *names: str) -> dict[str, str]:
+    """What was typed, to be shown again."""
+    return {name: fields.get(name, "")[:200] for name in names}

@@ -17,9 +17,8 @@ from messages import words
 from messages.typography import NBSP, french
 from portal.forms import Fields
 from portal.pages import see_other
-from portal.space import SpaceRoute, space_page
+from portal.space import SpaceRoute, signed_in_page
 from services.fields import Form, NamePart, validated
-from services.greetings import greeting
 from services.insured import InsuredFilters, InsuredOrder, Listed, looks_like_nir
 from services.insured_views import InsuredDetail, InsuredPage
 from services.problems import FieldError, InvalidFields
@@ -215,12 +214,12 @@ async def _list_page(
     typed: Mapping[str, str] | None = None,
 ) -> Response:
     page, places = listed.page, listed.places
-    return space_page(
+    return await signed_in_page(
         request,
+        caller,
+        use,
         "insured/list",
-        422 if wrong else 200,
-        who=await greeting(use.system, caller),
-        wrong=wrong,
+        wrong,
         asked=asked,
         typed={name: getattr(asked, name) for name in _FILTERS} | dict(typed or {}),
         items=page.items,
@@ -298,10 +297,11 @@ def _chips(asked: Asked, page: InsuredPage) -> list[Chip]:
 @router.get(ONE)
 async def one(insured_id: UUID, request: Request, caller: UserCaller, use: Use) -> Response:
     detail = await use.insured.detail(caller, insured_id)
-    return space_page(
+    return await signed_in_page(
         request,
+        caller,
+        use,
         "insured/one",
-        who=await greeting(use.system, caller),
         one=detail,
         formula=_in_words(detail),
         dependants=_dependants(detail),

@@ -6,9 +6,8 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from portal.space import SpaceRoute, space_page
+from portal.space import SpaceRoute, signed_in_page
 from services.blank_forms import blank_affiliation, blank_pre_affiliation
-from services.greetings import greeting
 from web.callers import Use, UserCaller
 from web.csrf import OwnSite
 
@@ -21,7 +20,7 @@ LIBRARY: Final = "/documents"
 async def library(request: Request, caller: UserCaller, use: Use) -> Response:
     sizes = {"pre_affiliation": len(await blank_pre_affiliation()), "affiliation": len(await blank_affiliation())}
     kilobytes = {name: -(-size // 1000) for name, size in sizes.items()}
-    return space_page(request, "library/library", who=await greeting(use.system, caller), kilobytes=kilobytes)
+    return await signed_in_page(request, caller, use, "library/library", kilobytes=kilobytes)
 
 
 @router.get(f"{LIBRARY}/pre-affiliation.pdf")

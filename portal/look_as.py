@@ -10,14 +10,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from portal.desk_pages import desk_page, in_words, typed, writes
-from portal.forms import Fields
+from portal.desk_pages import desk_page, in_words, writes
+from portal.forms import Fields, as_typed
 from portal.menu import DESK, HOME
 from portal.pages import see_other
-from portal.space import SpaceRoute, space_page
+from portal.space import SpaceRoute, signed_in_page
 from services.callers import Caller
 from services.fields import validated
-from services.greetings import greeting
 from services.look_as import MINUTES, LookReason, NewLookAs
 from services.problems import InvalidFields
 from web.callers import StaffClerk, StaffUser, Use, UserCaller
@@ -40,7 +39,7 @@ async def reason_page(company_id: UUID, request: Request, caller: StaffClerk, us
 async def begin(company_id: UUID, request: Request, caller: StaffClerk, fields: Fields, use: Use) -> Response:
     writes(caller)
     try:
-        asked = validated(NewLookAs, typed(fields, "reason", "ticket"))
+        asked = validated(NewLookAs, as_typed(fields, "reason", "ticket"))
         await use.look_as.begin(caller, company_id, asked)
     except InvalidFields as wrong:
         return await _reason_page(request, caller, use, company_id, fields, in_words(wrong, _MISSING))
@@ -63,7 +62,7 @@ async def _reason_page(
         "register/look_as",
         wrong,
         company=company,
-        typed=typed(fields, "reason", "ticket"),
+        typed=as_typed(fields, "reason", "ticket"),
         reasons=[one.value for one in LookReason],
         minutes=MINUTES,
     )
@@ -82,7 +81,6 @@ async def looked_at(
 ) -> Response:
     """For the administrators of the companies that were looked at."""
     listed = await use.look_as.list(caller, avant)
-    who = await greeting(use.system, caller)
-    return space_page(
-        request, "register/looked_at", who=who, listed=listed, further=avant is not None, now=datetime.now(UTC)
+    return await signed_in_page(
+        request, caller, use, "register/looked_at", listed=listed, further=avant is not None, now=datetime.now(UTC)
     )

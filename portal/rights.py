@@ -17,13 +17,12 @@ from pydantic import BeforeValidator
 from domain.rights import RightsState, Role
 from domain.working_time import months_after
 from messages.typography import french
-from portal.forms import Fields
+from portal.forms import Fields, as_typed
 from portal.pages import see_other, with_retry
-from portal.space import SpaceRoute, one_problem, space_page
+from portal.space import SpaceRoute, one_problem, signed_in_page
 from services.callers import Caller
 from services.enrolment_form import TypedDay
 from services.fields import Form, empty_is_none, today, validated
-from services.greetings import greeting
 from services.problems import FieldError, InvalidFields, NotFound, RefusedByRules, TooManyRequests
 from services.user_views import UserView
 from services.users import Invite, InvitedNames, RightsChange
@@ -98,16 +97,9 @@ async def rights_page(
     status: int = 0,
     **values: Any,
 ) -> Response:
-    who = await greeting(use.system, caller)
-    return space_page(
-        request, f"rights/{template}", status or (422 if wrong else 200), who=who, wrong=wrong, now=datetime.now(UTC),
-        **values,
-    )  # fmt: skip
-
-
-def typed(fields: Mapping[str, str], *names: str) -> dict[str, str]:
-    """What was typed, to be shown again."""
-    return {name: fields.get(name, "")[:200] for name in names}
+    return await signed_in_page(
+        request, caller, use, f"rights/{template}", wrong, status, now=datetime.now(UTC), **values
+    )
 
 
 def last_day(text: str, field: str) -> date | None:
@@ -248,7 +240,7 @@ def _invitation(fields: Mapping[str, str], offered: Mapping[str, str]) -> Invite
         errors += wrong.errors
     rights = [{"siren": siren, "role": role, "mandate_until": until} for siren, role in offered.items()]
     try:
-        asked = validated(Invite, {**typed(fields, *_PERSON), "memberships": rights})
+        asked = validated(Invite, {**as_typed(fields, *_PERSON), "memberships": rights})
     except InvalidFields as wrong:
         raise InvalidFields([*wrong.errors, *errors]) from None
     if errors:
@@ -288,7 +280,7 @@ async def _add_page(
         "add",
         wrong,
         status,
-        typed=typed(fields, *_PERSON, "until"),
+        typed=as_typed(fields, *_PERSON, "until"),
         roles={one.siren: fields.get(f"role_{one.siren}", "") for one in shown},
         companies=shown,
         only=len(companies) == 1,
@@ -320,7 +312,7 @@ async def send_again(user_id: UUID, request: Request, caller: UserCaller, use: U
 
 @router.post(f"{ONE}/nom")
 async def rename(user_id: UUID, request: Request, caller: UserCaller, fields: Fields, use: Use) -> Response:
-    names = typed(fields, "first_name", "last_name")
+    names = as_typed(fields, "first_name", "last_name")
     try:
         await use.users.rename(caller, user_id, validated(InvitedNames, names))
     except InvalidFields as wrong:

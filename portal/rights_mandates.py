@@ -9,9 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from domain.rights import MandateState
-from portal.forms import Fields
+from portal.forms import Fields, as_typed
 from portal.pages import see_other, with_retry
-from portal.rights import DONE, RIGHTS, Done, day_example, in_words, last_day, rights_page, typed
+from portal.rights import DONE, RIGHTS, Done, day_example, in_words, last_day, rights_page
 from portal.space import SpaceRoute, one_problem
 from services.callers import Caller, Scope
 from services.fields import today, validated
@@ -53,12 +53,12 @@ async def mandates_page(request: Request, caller: UserCaller, use: Use, fait: Do
 @router.get(ASK)
 async def ask_page(request: Request, caller: UserCaller, use: Use) -> Response:
     caller.need(Scope.write)
-    return await _ask_page(request, caller, use, typed({}, *_REQUEST))
+    return await _ask_page(request, caller, use, as_typed({}, *_REQUEST))
 
 
 @router.post(ASK)
 async def ask(request: Request, caller: UserCaller, fields: Fields, use: Use) -> Response:
-    given = typed(fields, *_REQUEST)
+    given = as_typed(fields, *_REQUEST)
     try:
         await use.mandates.ask(caller, _request(given))
     except InvalidFields as wrong:

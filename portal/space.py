@@ -78,6 +78,20 @@ def space_page(
     return answer
 
 
+async def signed_in_page(
+    request: Request,
+    caller: Caller,
+    use: Parts,
+    template: str,
+    wrong: InvalidFields | None = None,
+    status: int = 0,
+    **values: Any,
+) -> HTMLResponse:
+    """A page that greets whoever is signed in: 422 where something is `wrong`, unless another status is given."""
+    who = await greeting(use.system, caller)
+    return space_page(request, template, status or (422 if wrong else 200), who=who, wrong=wrong, **values)
+
+
 def session_of(request: Request, use: Parts) -> str | None:
     """The session's secret, whichever door's."""
     return next((session for kind in UserKind if (session := cookie_of(request, SESSION_OF[kind], use.config))), None)

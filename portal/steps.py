@@ -38,7 +38,6 @@ Origin = Annotated[Literal["", "verification"], Query()]
 Shown = Annotated[Literal["", "erreurs", "tout"], Query()]
 Note = Annotated[Literal["", "garde", "conflit", "suite", "retire", "supprime", "recu", "change"], Query()]
 State = Literal["done", "to_do", "to_correct"]
-_KEY_LETTERS: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 # --- pages

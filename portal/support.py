@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from domain.policy import DEFAULT_POLICY
 from portal.menu import Page
-from portal.space import SpaceRoute, space_page
+from portal.space import SpaceRoute, signed_in_page, space_page
 from services.greetings import greeting
 from services.latest_events import NOTABLE
 from services.problems import NotFound
@@ -40,12 +40,12 @@ Siren = Annotated[str, Query(alias="entreprise", pattern=r"^(\d{9})?$")]
 @router.get("/demarches")
 async def procedures(request: Request, caller: UserCaller, use: Use) -> Response:
     """The guide's reasons in two levels, each with the page that does it, or the telephone."""
-    return space_page(request, "support/procedures", who=await greeting(use.system, caller))
+    return await signed_in_page(request, caller, use, "support/procedures")
 
 
 @router.get("/aide")
 async def help_page(request: Request, caller: UserCaller, use: Use) -> Response:
-    return space_page(request, "support/help", who=await greeting(use.system, caller), rules=DEFAULT_POLICY)
+    return await signed_in_page(request, caller, use, "support/help", rules=DEFAULT_POLICY)
 
 
 @router.get("/plan")
@@ -66,10 +66,11 @@ async def accessibility(request: Request) -> Response:
 @router.get(MESSAGES)
 async def messages(request: Request, caller: UserCaller, use: Use, apres: Cursor = "") -> Response:
     listed = await use.own_notices.page(caller, MOST_SHOWN, apres)
-    return space_page(
+    return await signed_in_page(
         request,
+        caller,
+        use,
         "support/messages",
-        who=await greeting(use.system, caller),
         items=listed.items,
         first_page=MESSAGES if apres else "",
         next_page=_next(MESSAGES, listed.next_cursor),
@@ -79,7 +80,7 @@ async def messages(request: Request, caller: UserCaller, use: Use, apres: Cursor
 @router.get(f"{MESSAGES}/{{notice_id:uuid}}")
 async def message(notice_id: UUID, request: Request, caller: UserCaller, use: Use) -> Response:
     one = await use.own_notices.one(caller, notice_id)
-    return space_page(request, "support/message", who=await greeting(use.system, caller), one=one)
+    return await signed_in_page(request, caller, use, "support/message", one=one)
 
 
 # --- what happened to the companies' affiliations
@@ -95,10 +96,11 @@ async def notifications(
         raise NotFound()
     listed = await use.latest_events.page(caller, NOTABLE, MOST_SHOWN, apres, chosen.id if chosen else None)
     own = f"{NOTIFICATIONS}?{urlencode({'entreprise': entreprise})}" if chosen else NOTIFICATIONS
-    return space_page(
+    return await signed_in_page(
         request,
+        caller,
+        use,
         "support/notifications",
-        who=await greeting(use.system, caller),
         items=listed.items,
         companies=companies,
         chosen=chosen,

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import pytest
 from argon2 import PasswordHasher
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
@@ -22,6 +23,10 @@ from tests.world import World, open_world
 
 DATABASE = "hcr"
 PRISTINE = "pristine"  # as migrated: what databases of their own are copied from
+
+# A machine is shared, and a library loads its data when it is first used: bench/ measures, tests do not.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 # Files of few tests that take long: begun first, they do not run alone at the end.

@@ -251,7 +251,7 @@ FILTERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=FILTERS, limit=st.integers(1, 9))
 async def test_the_same_as_plain_python(stage: Stage, asked: dict[str, Any], limit: int) -> None:
     filters = InsuredFilters(**asked)

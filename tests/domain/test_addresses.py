@@ -3,14 +3,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import addresses
 from domain.addresses import MAX_LINE_CHARACTERS, MAX_LINES, PostalAddress, envelope_lines, parse_address
 from domain.identifiers import InvalidValue
 
-unhurried = settings(deadline=None)  # first use of a library loads its data; machines are shared
 words = st.text(st.sampled_from("abcdefghijéèçôABCDEF0123456789-'"), min_size=1, max_size=20)
 common = st.sampled_from(["12", "bis", "avenue", "RÉSIDENCE", "Bâtiment", "appartement", "rue", "Saint", "général"])
 texts = st.lists(words | common, max_size=12).map(" ".join)
@@ -107,7 +106,6 @@ def expanded(text: str) -> str:
     return re.sub(r"[\W_]", "", addresses._abbreviated(text)).upper()
 
 
-@unhurried
 @given(texts.filter(bool), streets, texts, texts, cities)
 def test_lines_fit_and_nothing_is_lost(recipient: str, line1: str, line2: str, line3: str, city: str) -> None:
     try:
@@ -124,7 +122,6 @@ def test_lines_fit_and_nothing_is_lost(recipient: str, line1: str, line2: str, l
     assert expanded(" ".join(lines)) == expanded(f"{recipient} {line2} {line1} {line3} 75011 {city}")
 
 
-@unhurried
 @given(streets, texts, texts)
 def test_an_accepted_address_fits_under_a_name_of_two_lines(line1: str, line2: str, line3: str) -> None:
     try:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.dependants import AttachedTo
@@ -24,7 +24,6 @@ from tests.domain.strategies import (
     written_persons,
 )
 
-unhurried = settings(deadline=None)  # first use of a library loads its data; machines are shared
 TODAY = date(2026, 11, 23)
 RIB = Piece(PieceCode.rib)
 CERTIFICATE = Piece(PieceCode.social_security_certificate)
@@ -176,7 +175,6 @@ def test_only_matches_are_good() -> None:
 # --- bank details
 
 
-@unhurried
 @given(ibans, noise, noise, st.data())
 def test_an_iban_is_found_however_it_is_written(iban: str, before: str, after: str, data: st.DataObject) -> None:
     text = f"{before} {data.draw(written_ibans(iban))} {after}"
@@ -184,7 +182,6 @@ def test_an_iban_is_found_however_it_is_written(iban: str, before: str, after: s
     assert codes(RIB, text, Expected(today=TODAY, iban=typed)) == ["iban_matches"]
 
 
-@unhurried
 @given(ibans, ibans, noise, noise, st.data())
 def test_another_iban_is_told(iban: str, other: str, before: str, after: str, data: st.DataObject) -> None:
     assume(iban != other)
@@ -192,7 +189,6 @@ def test_another_iban_is_told(iban: str, other: str, before: str, after: str, da
     assert codes(RIB, text, Expected(today=TODAY, iban=iban)) == ["iban_differs"]
 
 
-@unhurried
 @given(ibans, ibans, st.data())
 def test_one_of_two_ibans_is_enough(iban: str, other: str, data: st.DataObject) -> None:
     text = f"{data.draw(written_ibans(other))} ; {data.draw(written_ibans(iban))}"
@@ -258,7 +254,6 @@ def test_another_holder_is_told(typed: str, written: str) -> None:
 # --- social-security numbers
 
 
-@unhurried
 @given(nirs, noise, noise, st.data())
 def test_a_nir_is_found_however_it_is_written(nir: str, before: str, after: str, data: st.DataObject) -> None:
     text = f"{before} {data.draw(written_nirs(nir))} {after}"
@@ -266,7 +261,6 @@ def test_a_nir_is_found_however_it_is_written(nir: str, before: str, after: str,
     assert codes(CERTIFICATE, text, Expected(today=TODAY, nir=typed)) == ["nir_matches"]
 
 
-@unhurried
 @given(nirs, nirs, noise, noise, st.data())
 def test_another_nir_is_told(nir: str, other: str, before: str, after: str, data: st.DataObject) -> None:
     assume(nir != other)
@@ -306,7 +300,6 @@ def test_a_child_s_certificate_may_carry_a_parent_s_number(attached_to: Attached
 # --- names
 
 
-@unhurried
 @given(last_names, first_names, st.data())
 def test_a_name_is_found_however_it_is_written(last: str, first: str, data: st.DataObject) -> None:
     text = f"Mutuelle. Nous certifions que {data.draw(written_persons(last, first))} est bien couvert par le contrat"
@@ -418,7 +411,6 @@ def test_a_school_certificate_without_a_year_holds_from_its_day() -> None:
 # --- hostile texts, and what never leaves
 
 
-@unhurried
 @given(st.text(), st.sampled_from(ALL_PIECES), st.text(), st.text())
 def test_any_text_is_borne(text: str, piece: Piece, typed: str, name: str) -> None:
     person = ExpectedDependant(name, name, typed, AttachedTo.both)

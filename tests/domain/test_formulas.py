@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from itertools import pairwise, product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import formulas
@@ -23,7 +23,6 @@ from domain.formulas import (
 )
 from domain.identifiers import InvalidValue
 
-unhurried = settings(deadline=None)  # first use of a library loads its data; machines are shared
 TODAY = date(2026, 5, 12)
 ALL = list(product(levels(TODAY), ProfessionalStatus, Family, Scheme))
 
@@ -92,7 +91,6 @@ def test_the_tariffs_follow_each_other_without_a_gap() -> None:
     assert formulas._TARIFFS[-1].valid_to is None
 
 
-@unhurried
 @given(st.dates(date(2011, 1, 1), date(2100, 1, 1)), st.sampled_from(ProfessionalStatus), st.sampled_from(Scheme))
 def test_every_day_has_a_price_that_grows(on: date, status: ProfessionalStatus, scheme: Scheme) -> None:
     for level in levels(on):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import identifiers
@@ -27,7 +27,6 @@ from domain.identifiers import (
 )
 from domain.synthetic import synthetic_iban, synthetic_mobile, synthetic_nir, synthetic_siren, synthetic_siret
 
-unhurried = settings(deadline=None)  # first use of a library loads its data; machines are shared
 Parse = Callable[[str], str]
 
 NBSP, NARROW, ZERO_WIDTH = "\u00a0", "\u202f", "\u200b"
@@ -62,14 +61,12 @@ def refusal(parse: Parse, text: str) -> InvalidValue:
 # --- every number
 
 
-@unhurried
 @given(numbers)
 def test_a_valid_number_is_its_own_normal_form(case: tuple[Parse, str]) -> None:
     parse, number = case
     assert parse(number) == number
 
 
-@unhurried
 @given(numbers, st.data())
 def test_any_single_digit_changed_is_refused(case: tuple[Parse, str], data: st.DataObject) -> None:
     parse, number = case
@@ -79,7 +76,6 @@ def test_any_single_digit_changed_is_refused(case: tuple[Parse, str], data: st.D
     assert changed not in refusal(parse, changed).message
 
 
-@unhurried
 @given(st.one_of(st.tuples(st.just(parse_nir), nirs), st.tuples(st.just(parse_iban), ibans)), st.data())
 def test_two_neighbours_swapped_are_refused(case: tuple[Parse, str], data: st.DataObject) -> None:
     parse, number = case
@@ -88,7 +84,6 @@ def test_two_neighbours_swapped_are_refused(case: tuple[Parse, str], data: st.Da
     refusal(parse, number[:i] + number[i + 1] + number[i] + number[i + 2 :])
 
 
-@unhurried
 @given(numbers, st.data())
 def test_input_is_tolerant(case: tuple[Parse, str], data: st.DataObject) -> None:
     parse, number = case
@@ -101,7 +96,6 @@ def test_input_is_tolerant(case: tuple[Parse, str], data: st.DataObject) -> None
     assert parse(written) == number
 
 
-@unhurried
 @given(numbers, st.integers(1, 5), st.booleans())
 def test_a_wrong_length_is_refused(case: tuple[Parse, str], by: int, longer: bool) -> None:
     parse, number = case
@@ -109,7 +103,6 @@ def test_a_wrong_length_is_refused(case: tuple[Parse, str], by: int, longer: boo
     assert refusal(parse, wrong).code.split(".")[1] in {"length", "key_missing"}
 
 
-@unhurried
 @given(st.sampled_from([parse_siren, parse_siret, parse_nir, parse_iban, parse_phone, parse_email]), st.text())
 def test_no_text_makes_a_parser_fail_otherwise(parse: Parse, text: str) -> None:
     try:
@@ -238,7 +231,6 @@ def test_a_nir_is_masked() -> None:
     assert masked_nir(synthetic_nir(Civility.madame, date(1975, 6, 1))) == "2 75 06 ••• ••• ••"
 
 
-@unhurried
 @given(st.sampled_from(Civility), st.dates(date(1940, 1, 1), date(2010, 12, 31)), st.sampled_from(DEPARTMENTS))
 def test_a_nir_that_agrees_gives_no_warning(civility: Civility, born: date, department: str) -> None:
     nir = synthetic_nir(civility, born, department)
@@ -311,7 +303,6 @@ def test_telephones(typed: str, e164: str, mobile: bool) -> None:
     assert is_mobile(e164) is mobile
 
 
-@unhurried
 @given(mobiles)
 def test_a_telephone_reads_the_same_in_both_forms(e164: str) -> None:
     national = "0" + e164.removeprefix("+33")

@@ -128,7 +128,7 @@ def test_the_worst_passwords_are_looked_at_in_a_bounded_time(alphabet: str) -> N
     assert time.thread_time() - started < 0.25  # 25 ms; a hundred characters of the first would take a second
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=160))
 @example("\u0345" * 40)
 def test_whatever_is_typed_is_taken_normalised_or_refused_with_a_reason(password: str) -> None:
@@ -143,14 +143,14 @@ def test_whatever_is_typed_is_taken_normalised_or_refused_with_a_reason(password
         assert refused.example == PASSWORD_EXAMPLE
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(string.ascii_letters + string.digits + "-_ éàç", min_size=3, max_size=60), st.integers(0, 99))
 def test_nothing_but_what_is_known_of_somebody_is_never_enough(known: str, number: int) -> None:
     assert code_of(f"{known}{number}", (known,)) is not None
     assert code_of(f"{known.upper()} {known.lower()}", (known,)) is not None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(string.ascii_letters, min_size=4, max_size=4), st.integers(3, 60))
 def test_a_refusal_never_repeats_the_password(syllable: str, times: int) -> None:
     password = syllable * times

@@ -43,7 +43,7 @@ from tests.domain.strategies import (
 
 K = MessageKind
 WED = paris(2026, 6, 3, 10)  # no public holiday falls on what follows from it by default
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def coming(state: AffiliationState, now: datetime = WED, policy: Policy = DEFAULT_POLICY) -> list[tuple[object, ...]]:
@@ -570,7 +570,7 @@ DST_SUNDAYS = [date(2026, 3, 29), date(2026, 10, 25), date(2027, 3, 28), date(20
 @pytest.mark.parametrize("sunday", DST_SUNDAYS)
 @given(minute=st.integers(9 * 60, 18 * 60 - 1))
 @example(minute=11 * 60 + 30)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_reminders_keep_their_wall_clock_hour_when_the_clocks_change(sunday: date, minute: int) -> None:
     thursday = sunday - timedelta(days=3)
     at = paris(thursday.year, thursday.month, thursday.day, *divmod(minute, 60))

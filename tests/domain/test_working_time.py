@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import holidays
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.working_time import (
@@ -21,7 +21,6 @@ from domain.working_time import (
     public_holidays,
 )
 
-unhurried = settings(deadline=None)  # first use of a library loads its data; machines are shared
 DST_DAYS = [date(2026, 3, 29), date(2026, 10, 25), date(2027, 3, 28), date(2027, 10, 31)]
 
 near_dst = st.builds(
@@ -58,7 +57,6 @@ def test_working_days() -> None:
 # --- the next working moment
 
 
-@unhurried
 @given(moments)
 @example(datetime(2026, 5, 12, 7, 0, tzinfo=UTC))
 @example(datetime(2026, 5, 12, 16, 0, tzinfo=UTC))
@@ -72,7 +70,6 @@ def test_it_is_inside_working_time_and_never_earlier(moment: datetime) -> None:
     assert next_working_moment(found) == found
 
 
-@unhurried
 @given(moments, st.integers(0, 7 * 24 * 60))
 def test_no_working_moment_is_passed_over(moment: datetime, minutes: int) -> None:
     between = moment + timedelta(minutes=minutes)
@@ -110,7 +107,6 @@ def test_other_hours() -> None:
 # --- civil days
 
 
-@unhurried
 @given(moments, st.integers(-400, 400))
 def test_add_days_keeps_the_wall_clock(moment: datetime, days: int) -> None:
     before = moment.astimezone(PARIS)

@@ -131,7 +131,7 @@ async def test_what_an_employer_does_while_a_letter_is_in_doubt_does_not_post_an
     if meanwhile == "a pause":
         await posting.affiliations.pause(caller, life.id, Pause(reason=PauseReason.on_leave))
     else:
-        corrected = CorrectedContact.model_validate({"phone": synthetic_mobile(77)})
+        corrected = CorrectedContact.model_validate({"phone": synthetic_mobile(1077)})
         await posting.affiliations.correct_contact(caller, life.id, corrected)
     await life.until(Status.sent)
     assert await submitted(life, maileva) == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,23 +14,15 @@ from domain.rights import StaffRole
 from tests.api.conftest import employee_of
 from tests.enrolling import IBAN, alone, save, send, upload
 from tests.gateways.files.samples import certificate_pdf, photo, rib_pdf
-from tests.portal.browsing import Browsing
-from tests.portal.test_rights import browsing
-from tests.users import TestUser, add_user
-from tests.world import Employer, Life, World
+from tests.portal.signed_in import Place, browsing
+from tests.users import add_user
+from tests.world import Life, World
 
 NIR = "275067599000197"
 
 
-@dataclass(frozen=True)
-class Desk:
+class Desk(Place):
     """A company whose files wait, and the browser of a member of staff."""
-
-    world: World
-    app: FastAPI
-    employer: Employer
-    me: TestUser
-    web: Browsing
 
     async def declared(self, **changes: Any) -> Life:
         life = await self.world.declare(self.employer, **changes)

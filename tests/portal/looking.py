@@ -193,22 +193,31 @@ def _has_name(element: Element) -> bool:
 
 # --- in a browser
 
-_BEYOND = """() => [...document.querySelectorAll('main *, header *, footer *')].filter(e => {
+_BEYOND = """[...document.querySelectorAll('main *, header *, footer *')].filter(e => {
     const box = e.getBoundingClientRect();
     if (!box.width || !box.height || e.closest('.visually-hidden, .skip')) return false;
     if (box.right <= innerWidth + 1 && box.left >= -1) return false;
     for (let up = e; up; up = up.parentElement)  // what scrolls by itself may hold more, and what is for ears only
         if (['auto', 'scroll'].includes(getComputedStyle(up).overflowX) || up.clientWidth === 1) return false;
     return true;
-}).map(e => e.outerHTML.slice(0, 160))"""
+}).map(e => 'beyond the edge: ' + e.outerHTML.slice(0, 160))"""
 
-_CLIPPED = """() => [...document.querySelectorAll('main *, header *, footer *')].filter(e => {
+_CLIPPED = """[...document.querySelectorAll('main *, header *, footer *')].filter(e => {
     const style = getComputedStyle(e);
     if (e.closest('.visually-hidden, svg') || e.clientWidth <= 1 || !e.textContent.trim()) return false;
     const hides = axis => ['hidden', 'clip'].includes(axis);
     return hides(style.overflowX) && e.scrollWidth > e.clientWidth + 1
         || hides(style.overflowY) && e.scrollHeight > e.clientHeight + 1;
-}).map(e => e.outerHTML.slice(0, 160))"""
+}).map(e => 'cut off: ' + e.outerHTML.slice(0, 160))"""
+
+_UNFIT = f"""size => {{
+    const style = document.documentElement.style, before = style.fontSize;
+    style.fontSize = size;
+    const found = {_BEYOND}.concat({_CLIPPED});
+    if (document.documentElement.scrollWidth > innerWidth) found.push('the page scrolls sideways');
+    style.fontSize = before;
+    return found;
+}}"""
 
 
 async def narrow_faults(page: Page) -> list[str]:
@@ -225,14 +234,9 @@ async def large_text_faults(page: Page) -> list[str]:
 async def _at_width(page: Page, width: int, text: str) -> list[str]:
     before = page.viewport_size
     await page.set_viewport_size({"width": width, "height": 900})
-    await page.evaluate("size => document.documentElement.style.fontSize = size", text)
     try:
-        found = [f"beyond the edge: {one}" for one in await page.evaluate(_BEYOND)]
-        found += [f"cut off: {one}" for one in await page.evaluate(_CLIPPED)]
-        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found.append("the page scrolls sideways")
+        found = await page.evaluate(_UNFIT, text)
     finally:
-        await page.evaluate("document.documentElement.style.fontSize = ''")
         if before is not None:
             await page.set_viewport_size(before)
     return [f"{width} px, text {text}: {one}" for one in found]

@@ -12,25 +12,22 @@ from fastapi import FastAPI
 from playwright.async_api import Browser
 
 from domain.rights import Role, StaffRole
-from tests.portal.browsing import Browsing
 from tests.portal.conftest import Served
-from tests.portal.test_register import LONG, browsing, looked_at
+from tests.portal.signed_in import Look, Place, browsing, looked_at
+from tests.portal.test_register import LONG
 from tests.users import TestUser, add_user
-from tests.world import Employer, World
+from tests.world import World
 
 ACCOUNTS = "/gestion/comptes"
 USERS = "/gestion/utilisateurs"
 
 
 @dataclass(frozen=True)
-class Office:
-    world: World
-    app: FastAPI
-    employer: Employer
-    me: TestUser
+class Office(Place):
+    """Somebody who looks after accounts; one of staff's, and an employer's."""
+
     colleague: TestUser
     user: TestUser
-    web: Browsing
 
     async def row(self, user: TestUser | UUID) -> Any:
         user_id = user.id if isinstance(user, TestUser) else user
@@ -44,7 +41,7 @@ async def office(app: FastAPI, world: World) -> AsyncIterator[Office]:
     colleague = await add_user(world, staff=[StaffRole.read])
     user = await add_user(world, {employer.company_id: Role.administrator}, phone="+33639980001")
     async with browsing(app, world, me) as web:
-        yield Office(world, app, employer, me, colleague, user, web)
+        yield Office(world, app, employer, me, web, colleague, user)
 
 
 # --- staff
@@ -186,6 +183,10 @@ async def test_the_pages_are_accessible_and_fit_their_window(browser: Browser, s
         f"{USERS}/{office.user.id}/suspension",
         f"{USERS}/{office.user.id}/telephone",
     ]
-    press = {f"{ACCOUNTS}/ajouter": "Envoyer l’invitation", f"{USERS}/{office.user.id}/suspension": "Suspendre"}
-    wrong = await looked_at(browser, served, office.world, office.me, paths, press)
+    looks = [
+        *(Look(path, office.me, path) for path in paths),
+        Look("invite, wrong", office.me, f"{ACCOUNTS}/ajouter", "Envoyer l’invitation"),
+        Look("suspend, wrong", office.me, f"{USERS}/{office.user.id}/suspension", "Suspendre"),
+    ]
+    wrong = await looked_at(browser, office.world, served, looks)
     assert not wrong, "\n".join(wrong)

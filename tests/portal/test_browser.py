@@ -61,8 +61,10 @@ async def looking(browser: Browser, scheme: Scheme, width: int, **options: Any) 
         await context.close()
 
 
+_AXE_ITSELF = Axe().axe_script
 _AXE = """options => axe.run(options).then(({passes, violations}) =>
-    [passes.length, violations.map(one => one.id + ': ' + one.nodes[0].html.slice(0, 160))])"""
+    [passes.length, violations.map(one => one.id + ': ' + one.nodes[0].html.slice(0, 160)),
+     document.documentElement.scrollWidth > innerWidth])"""
 _WIDE = """() => [...document.querySelectorAll('main *, header *, footer *')].filter(e => {
     const b = e.getBoundingClientRect();
     return (b.right > innerWidth + 1 || b.left < -1) && !e.closest('.visually-hidden');
@@ -83,20 +85,24 @@ _SPACED = """() => {
 async def faults(page: Page, name: str, but: tuple[str, ...] = ()) -> list[str]:
     """What axe finds wrong with the open page in every look, and a page wider than its window."""
     found = []
-    await page.evaluate(Axe().axe_script)
+    await page.evaluate(_AXE_ITSELF)
     # e-mails are looked at on their own, the PDF viewer is the browser's
     options = {"runOnly": TAGS, "resultTypes": ["violations"], "iframes": False}
     options["rules"] = {rule: {"enabled": False} for rule in but}
     # the same page in other colours, or on a telephone: only what depends on them can differ
     rules = {("dark", 1280): OF_COLOURS, ("light", 390): [rule for rule in OF_WIDTH if rule not in but]}
+    shown: Scheme | None = None
     for scheme, width in LOOKS:
-        await page.emulate_media(color_scheme=scheme)
-        await page.set_viewport_size({"width": width, "height": 900})
+        if scheme != shown:
+            await page.emulate_media(color_scheme=scheme)
+        if page.viewport_size is None or page.viewport_size["width"] != width:
+            await page.set_viewport_size({"width": width, "height": 900})
+        shown = scheme
         only = rules.get((scheme, width))
         some = {**options, "runOnly": {"type": "rule", "values": only}, "rules": {}}
-        seen, wrong = await page.evaluate(_AXE, options if only is None else some)
+        seen, wrong, too_wide = await page.evaluate(_AXE, options if only is None else some)
         assert seen, "axe looked at the page"
-        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        if too_wide:
             wrong.append("wider than its window")
         found += [f"{name} {scheme} {width}: {fault}" for fault in wrong]
     return found

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
-from db.pool import system
 from domain.desk import DAYS, Lateness, Work, due_on, lateness
 from domain.rights import Role, StaffRole
 from domain.working_time import PARIS
-from services.sessions import open_session
 from tests.enrolling import family, waived
 from tests.portal.conftest import Served
 from tests.portal.desk_files import Desk, at_desk, path_of, reference
-from tests.portal.test_browser import LONG, faults, looking
-from tests.portal.test_rights import browsing
-from tests.users import HERE, TestUser, add_user
+from tests.portal.signed_in import Look, browsing, looked_at
+from tests.portal.test_browser import LONG
+from tests.users import add_user
 from tests.world import Life, World
-from web.cookies import SESSION_OF
 
 TO_DO = "/gestion/a-traiter"
 SEARCH = "/gestion/dossiers"
@@ -272,16 +268,6 @@ async def test_employers_and_strangers_get_nothing(desk: Desk) -> None:
 # --- in a browser
 
 
-@dataclass(frozen=True)
-class Look:
-    """A page of the desk as one of its members sees it. `press`: a button that leads to an error."""
-
-    name: str
-    user: TestUser
-    path: str
-    press: str = ""
-
-
 @pytest.fixture(scope="module")
 async def looks(app: FastAPI, world: World) -> list[Look]:
     async with at_desk(app, world, StaffRole.super) as desk:
@@ -324,31 +310,7 @@ async def looks(app: FastAPI, world: World) -> list[Look]:
         ]
 
 
-async def arrive(page: Page, world: World, look: Look, served: Served) -> None:
-    async with system(world.system) as connection:
-        opened = await open_session(connection, look.user.id, look.user.kind, HERE, stage="open", stepped_up=True)
-    await page.context.clear_cookies()
-    session = {"name": SESSION_OF[look.user.kind].value, "value": opened.token, "url": served.address}
-    await page.context.add_cookies([session])  # type: ignore[list-item]
-    await page.goto(served.address + look.path)
-    if look.press:
-        button = page.locator("main button", has_text=look.press).first
-        await page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-        async with page.expect_navigation():
-            await button.click()
-        assert (await page.title()).startswith("Erreur"), look.name
-
-
 async def test_every_page_of_the_desk_is_accessible_and_fits(
     looks: list[Look], world: World, served: Served, browser: Browser
 ) -> None:
-    wrong = []
-    async with looking(browser, "light", 390) as context:
-        page = await context.new_page()
-        for look in looks:
-            await page.set_viewport_size({"width": 320, "height": 900})
-            await arrive(page, world, look, served)
-            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                wrong.append(f"{look.name}: wider than 320 pixels")
-            wrong += await faults(page, look.name)
-    assert not wrong
+    assert not await looked_at(browser, world, served, looks)

@@ -17,7 +17,7 @@ from tests.api.test_actions import Doubt, doubt
 from tests.enrolling import family, waived
 from tests.gateways.files.samples import certificate_pdf
 from tests.portal.desk_files import NIR, Desk, at_desk, path_of, reference
-from tests.portal.test_rights import browsing
+from tests.portal.signed_in import browsing
 from tests.users import add_user
 from tests.world import Life, World
 

@@ -13,8 +13,8 @@ from domain.affiliation import Status
 from tests.enrolling import IBAN
 from tests.portal.conftest import Served
 from tests.portal.desk_files import Desk, at_desk, path_of, reference
+from tests.portal.signed_in import Look, arrive
 from tests.portal.test_browser import looking
-from tests.portal.test_desk import Look, arrive
 from tests.world import Life, World
 
 PAPER = "/gestion/retours-papier"
@@ -164,7 +164,7 @@ async def test_two_hundred_a_day_need_a_keyboard_only(desk: Desk, served: Served
     life = await desk.declared(email=None)
     async with looking(browser, "light", 1280) as context:
         page = await context.new_page()
-        await arrive(page, desk.world, Look("references", desk.me, PAPER), served)
+        await arrive(page, desk.world, served, Look("references", desk.me, PAPER))
         await page.wait_for_function("document.activeElement.id === 'reference'")
         await page.keyboard.type(reference(life))  # the scanner types, and ends with Enter
         async with page.expect_navigation():

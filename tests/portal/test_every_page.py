@@ -6,19 +6,17 @@ A few pages in the ordinary run, all of them with `make long`; each area's own t
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, Page
 
-from db.pool import system
 from domain.rights import StaffRole
 from services.fields import today
-from services.sessions import open_session
 from tests.portal.conftest import Served
 from tests.portal.looking import keyboard_walk, large_text_faults, layout_shift, narrow_faults
+from tests.portal.signed_in import enter
 from tests.portal.test_browser import faults, looking
 from tests.portal.test_query_counts import EMPLOYERS, FEW, STAFFS, Place, place
-from tests.users import HERE, TestUser, add_user
+from tests.users import add_user
 from tests.world import World
-from web.cookies import SESSION_OF
 
 __all__ = ["place"]  # a fixture
 
@@ -27,13 +25,6 @@ SOME = {
     *("/gestion", "/gestion/a-traiter", "/gestion/dossiers/{affiliation}"),
 }
 ALL = [*EMPLOYERS, *STAFFS]
-
-
-async def enter(context: BrowserContext, world: World, served: Served, user: TestUser) -> None:
-    async with system(world.system) as connection:
-        opened = await open_session(connection, user.id, user.kind, HERE, stage="open", stepped_up=True)
-    cookie = {"name": SESSION_OF[user.kind].value, "value": opened.token, "url": served.address}
-    await context.add_cookies([cookie])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("which", ["some", pytest.param("all", marks=pytest.mark.long)])

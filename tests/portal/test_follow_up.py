@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,17 +23,16 @@ from domain.media import Medium
 from domain.rights import Role, StaffRole
 from domain.synthetic import synthetic_siret
 from services.follow_up import Filters, Order
-from services.sessions import open_session
 from tests.api.conftest import employee_of
 from tests.enrolling import alone, complete, family, save
+from tests.portal import signed_in
 from tests.portal.browsing import Browsing
 from tests.portal.conftest import Served
-from tests.portal.looking import keyboard_walk, large_text_faults, narrow_faults
-from tests.portal.test_browser import faults, looking
-from tests.portal.test_rights import browsing
-from tests.users import HERE, TestUser, add_user
+from tests.portal.looking import keyboard_walk, large_text_faults
+from tests.portal.signed_in import Look, arrive, browsing, looked_at, placed
+from tests.portal.test_browser import looking
+from tests.users import TestUser, add_user
 from tests.world import Employer, Life, World
-from web.cookies import SESSION_OF
 from workflows.client import EngineAway
 
 LIST = "/salaries/suivi"
@@ -49,19 +47,10 @@ PEOPLE = [
     ("Petit", "Lou", "abandoned", "post", "unreachable", True),
     ("Nguyễn", "Thị", "started", "email", "unreachable", True),
 ]
-TODO_FIRST = [6, 2, 5, 4, 3, 1, 0]
+WAITING_FIRST = [6, 2, 5, 4, 3, 1, 0]
 
 
-@dataclass(frozen=True)
-class Place:
-    """A company, its user, and their browser."""
-
-    world: World
-    app: FastAPI
-    employer: Employer
-    me: TestUser
-    web: Browsing
-
+class Place(signed_in.Place):
     async def declare(self, **changes: Any) -> Life:
         """Somebody whose invitation has left."""
         life = await self.world.declare(self.employer, **changes)
@@ -74,10 +63,8 @@ class Place:
 
 @pytest.fixture
 async def place(app: FastAPI, world: World) -> AsyncIterator[Place]:
-    employer = await world.employer()
-    me = await add_user(world, {employer.company_id: Role.member})
-    async with browsing(app, world, me) as web:
-        yield Place(world, app, employer, me, web)
+    async with placed(Place, app, world, Role.member) as one:
+        yield one
 
 
 @dataclass(frozen=True)
@@ -151,7 +138,7 @@ async def test_the_table_has_the_guides_columns_and_words(listed: Listed, readin
 
 async def test_what_waits_for_the_employer_stands_first_then_the_newest(listed: Listed, reading: Browsing) -> None:
     page = await reading.open(LIST)
-    assert listed.names(page) == people(*TODO_FIRST)
+    assert listed.names(page) == people(*WAITING_FIRST)
     assert page.count('class="todo"') == 2
     page = await reading.follow("Date")
     assert listed.names(page) == people(6, 5, 4, 3, 2, 1, 0)
@@ -159,7 +146,7 @@ async def test_what_waits_for_the_employer_stands_first_then_the_newest(listed: 
     page = await reading.follow("Date")
     assert listed.names(page) == people(0, 1, 2, 3, 4, 5, 6)
     assert 'aria-sort="ascending"' in page
-    assert listed.names(await reading.follow("Mettre d’abord ce qui est à traiter")) == people(*TODO_FIRST)
+    assert listed.names(await reading.follow("Mettre d’abord ce qui est à traiter")) == people(*WAITING_FIRST)
 
 
 @pytest.mark.parametrize(
@@ -174,13 +161,13 @@ async def test_what_waits_for_the_employer_stands_first_then_the_newest(listed: 
         ("q=muller+anais", (2,)),
         ("q=oeuvrard", (4,)),
         ("q=%25", ()),
-        ("du=2026-11-02&au=2026-11-02", (*TODO_FIRST,)),
-        ("du=2/11/2026&au=02/11/2026", (*TODO_FIRST,)),
-        ("du=2026-11-03&au=2026-11-01", (*TODO_FIRST,)),
+        ("du=2026-11-02&au=2026-11-02", (*WAITING_FIRST,)),
+        ("du=2/11/2026&au=02/11/2026", (*WAITING_FIRST,)),
+        ("du=2026-11-03&au=2026-11-01", (*WAITING_FIRST,)),
         ("du=2026-11-03", ()),
         ("siren=999000003", ()),
         ("siret=99900000300015", ()),
-        ("statut=&media=&q=&du=&au=&siret=&tri=", (*TODO_FIRST,)),
+        ("statut=&media=&q=&du=&au=&siret=&tri=", (*WAITING_FIRST,)),
     ],
 )
 async def test_filters_of_the_address(listed: Listed, reading: Browsing, query: str, numbers: tuple[int, ...]) -> None:
@@ -189,7 +176,7 @@ async def test_filters_of_the_address(listed: Listed, reading: Browsing, query: 
     assert "n’est pas appliqué" not in page
     if not numbers:
         assert "Aucune affiliation ne correspond" in page
-        assert listed.names(await reading.follow("Effacer les filtres")) == people(*TODO_FIRST)
+        assert listed.names(await reading.follow("Effacer les filtres")) == people(*WAITING_FIRST)
 
 
 async def test_the_form_filters_without_a_script_and_keeps_what_was_chosen(listed: Listed, reading: Browsing) -> None:
@@ -226,7 +213,7 @@ async def test_nobody_waits_for_a_million_to_be_counted(
 async def test_what_is_not_understood_is_left_out_and_said(listed: Listed, reading: Browsing, query: str) -> None:
     page = await reading.open(f"{LIST}?{query}")
     assert reading.page.status_code == 200
-    assert listed.names(page) == people(*TODO_FIRST)
+    assert listed.names(page) == people(*WAITING_FIRST)
     assert 'class="note look" role="status"' in page
 
 
@@ -710,16 +697,6 @@ async def test_messages_to_the_persons_own_contact_are_not_shown(place: Place) -
 # --- in a browser
 
 
-@dataclass(frozen=True)
-class Look:
-    """A page to look at, by whom; `press`: the words of a button to press then, which leads to an error."""
-
-    name: str
-    user: TestUser
-    path: str
-    press: str = ""
-
-
 LONG = "de La Rochefoucauld-Montmorency-Brancas-Lauraguais-Quatrebar"
 
 
@@ -817,34 +794,15 @@ async def _copies(world: World, employer: Employer, count: int) -> None:
     )
 
 
-async def arrive(page: Page, world: World, look: Look, served: Served) -> None:
-    async with system(world.system) as connection:
-        opened = await open_session(connection, look.user.id, look.user.kind, HERE, stage="open", stepped_up=True)
-    await page.context.clear_cookies()
-    session = {"name": SESSION_OF[look.user.kind].value, "value": opened.token, "url": served.address}
-    await page.context.add_cookies([session])  # type: ignore[list-item]
-    await page.goto(served.address + look.path)
-    assert urlsplit(page.url).path == look.path.partition("?")[0], look.name
-    if look.press:
-        async with page.expect_navigation():
-            await page.locator("main button", has_text=look.press).first.click()
-        assert (await page.title()).startswith("Erreur"), look.name
-        assert await page.evaluate("document.activeElement.className") == "problems flow", look.name
-
-
 async def test_every_page_is_accessible_and_fits(
     world: World, looks: list[Look], served: Served, browser: Browser
 ) -> None:
-    wrong = []
-    async with looking(browser, "light", 390) as context:
-        page = await context.new_page()
-        for look in looks:
-            await arrive(page, world, look, served)
-            wrong += [f"{look.name}: {fault}" for fault in await narrow_faults(page)]
-            if look.name in ("list", "unreachable", "correct"):
-                wrong += [f"{look.name}: {fault}" for fault in await large_text_faults(page)]
-                wrong += [f"{look.name}: {fault}" for fault in await keyboard_walk(page)]
-            wrong += await faults(page, look.name)
+    async def more(page: Page, look: Look) -> list[str]:
+        if look.name not in ("list", "unreachable", "correct"):
+            return []
+        return await large_text_faults(page) + await keyboard_walk(page)
+
+    wrong = await looked_at(browser, world, served, looks, more=more)
     assert not wrong, "\n".join(wrong)
 
 
@@ -854,7 +812,7 @@ async def test_without_scripts_a_person_is_reminded_from_the_menu_of_their_row(
     life = await place.declare(last_name="Relancée")
     async with looking(browser, "light", 390, java_script_enabled=False) as context:
         page = await context.new_page()
-        await arrive(page, place.world, Look("list", place.me, LIST), served)
+        await arrive(page, place.world, served, Look("list", place.me, LIST))
         await page.locator("summary", has_text="Actions").focus()
         await page.keyboard.press("Enter")
         await page.get_by_role("button", name="Relancer").click()
@@ -867,7 +825,7 @@ async def test_with_scripts_the_results_follow_the_filters_and_so_does_the_addre
 ) -> None:
     async with looking(browser, "light", 1280) as context:
         page = await context.new_page()
-        await arrive(page, listed.world, Look("list", listed.me, LIST), served)
+        await arrive(page, listed.world, served, Look("list", listed.me, LIST))
         await page.select_option("#statut", "sent")
         await page.wait_for_url(f"**{LIST}?statut=sent")
         await _rows(page, 2)

@@ -8,17 +8,15 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser
 
-from db.pool import system
 from domain.affiliation import Status
 from domain.rights import Role, StaffRole
 from domain.synthetic import synthetic_siret
@@ -27,36 +25,23 @@ from portal.contracts import found_contracts, holds
 from services.callers import Caller, Scope
 from services.company_views import CompanyView, EstablishmentView
 from services.figures import MOST_TO_CORRECT, FiguresService
-from services.sessions import open_session
 from tests.noticing import add_recovery
 from tests.portal.browsing import Browsing
 from tests.portal.conftest import SAME_ORIGIN, Served
-from tests.portal.looking import narrow_faults
 from tests.portal.seeding import Seed, seeded
-from tests.portal.test_browser import faults, looking
-from tests.portal.test_rights import browsing
-from tests.users import HERE, TestUser, add_user
+from tests.portal.signed_in import Look, Place, arrive, browsing, looked_at, placed
+from tests.portal.test_browser import looking
+from tests.users import TestUser, add_user
 from tests.world import Employer, World
-from web.cookies import SESSION_OF
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class Place:
-    world: World
-    employer: Employer
-    me: TestUser
-    web: Browsing
-
-
 @pytest.fixture
 async def place(app: FastAPI, world: World) -> AsyncIterator[Place]:
-    employer = await world.employer()
-    me = await add_user(world, {employer.company_id: Role.administrator})
-    async with browsing(app, world, me) as web:
-        yield Place(world, employer, me, web)
+    async with placed(Place, app, world, Role.administrator) as one:
+        yield one
 
 
 @pytest.fixture
@@ -176,6 +161,7 @@ def midnight(day: date) -> datetime:
 def random_lives(rng: random.Random, now: datetime) -> list[Seed]:
     """Of fourteen months, the turn of months and the night in which the clocks change among them."""
     lives = []
+    told = {"started": {"medium": "email"}, "finalised": {"channel": "online"}}
     for _ in range(rng.randrange(5, 40)):
         declared = now - timedelta(days=rng.randrange(430), minutes=rng.randrange(1440))
         if rng.random() < 0.3:
@@ -196,7 +182,7 @@ def random_lives(rng: random.Random, now: datetime) -> list[Seed]:
                     events.append(("message_handed_over", again, {"message": "reminder", "medium": "email"}))
                     at = again
             else:
-                events.append((step, at, {}))
+                events.append((step, at, told.get(step, {})))
             if step == "finalised":
                 confirmed = {"message": "confirmation", "medium": "email"}
                 events.append(("message_handed_over", at + timedelta(minutes=1), confirmed))
@@ -441,16 +427,6 @@ async def test_a_chosen_company_that_was_taken_away_leads_to_the_others(
 # --- in a real browser
 
 
-async def arrive(page: Page, world: World, user: TestUser, path: str, served: Served) -> None:
-    async with system(world.system) as connection:
-        opened = await open_session(connection, user.id, user.kind, HERE, stage="open", stepped_up=True)
-    await page.context.clear_cookies()
-    session = {"name": SESSION_OF[user.kind].value, "value": opened.token, "url": served.address}
-    await page.context.add_cookies([session])  # type: ignore[list-item]
-    await page.goto(served.address + path)
-    assert urlsplit(page.url).path == path.partition("?")[0], path
-
-
 LONG = "de La Rochefoucauld-Montmorency-Brancas-Lauraguais-Quatrebar"
 LONG_COMPANY = "SOCIÉTÉ D’EXPLOITATION DES HÔTELS-RESTAURANTS DE LA CÔTE-SAINT-ANDRÉ-ET-ENVIRONS"
 
@@ -474,27 +450,20 @@ async def test_every_page_is_accessible_and_fits(world: World, served: Served, b
             LONG_COMPANY,
             date(2026, 1, 31) if number % 5 == 0 else None,
         )
-    wrong = []
-    async with seeded(world, full, seeds), looking(browser, "light", 390) as context:
-        page = await context.new_page()
-        for user, path in (
-            (me, "/espace?fait=entreprise"),
-            (new, "/espace"),
-            (nobody, "/espace"),
-            (me, "/contrats"),
-            (me, "/contrats?q=nulle+part"),
-            (nobody, "/contrats"),
-            (me, "/entreprises"),
-            (nobody, "/entreprises"),
-            (me, "/notifications"),
-            (new, "/notifications"),
-        ):
-            await arrive(page, world, user, path, served)
-            for details in await page.locator("main details").all():
-                await details.evaluate("one => one.open = true")
-            wrong += [f"{path}: {one}" for one in await narrow_faults(page)]
-            wrong += await faults(page, path)
-    assert not wrong
+    looks = [
+        Look("home", me, "/espace?fait=entreprise"),
+        Look("new", new, "/espace"),
+        Look("no company", nobody, "/espace"),
+        Look("contracts", me, "/contrats"),
+        Look("no contract found", me, "/contrats?q=nulle+part"),
+        Look("no contract", nobody, "/contrats"),
+        Look("companies", me, "/entreprises"),
+        Look("no companies", nobody, "/entreprises"),
+        Look("notifications", me, "/notifications"),
+        Look("no notification", new, "/notifications"),
+    ]
+    async with seeded(world, full, seeds):
+        assert not await looked_at(browser, world, served, looks, unfolded=True)
 
 
 async def test_without_scripts_the_data_of_a_chart_opens(world: World, served: Served, browser: Browser) -> None:
@@ -506,7 +475,7 @@ async def test_without_scripts_the_data_of_a_chart_opens(world: World, served: S
         looking(browser, "light", 390, java_script_enabled=False) as context,
     ):
         page = await context.new_page()
-        await arrive(page, world, me, "/espace", served)
+        await arrive(page, world, served, Look("home", me, "/espace"))
         table = page.get_by_role("region", name="Affiliations par mois de déclaration")
         assert not await table.is_visible()
         await page.get_by_text("Voir les données").first.click()

@@ -12,20 +12,17 @@ import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser
 
-from db.pool import system
 from domain.rights import Role
 from services.fields import today
-from services.sessions import open_session
 from tests.insuring import add_insured, new_nir
 from tests.messages.documents import flat, pages_of
 from tests.portal.browsing import Browsing
 from tests.portal.conftest import Served
 from tests.portal.looking import narrow_faults
+from tests.portal.signed_in import Look, arrive, browsing, looked_at
 from tests.portal.test_browser import faults, looking
-from tests.portal.test_rights import browsing
-from tests.users import HERE, TestUser, add_user
+from tests.users import TestUser, add_user
 from tests.world import Employer, World
-from web.cookies import SESSION_OF
 
 LIST = "/salaries/affilies"
 LONG = "de La Rochefoucauld-Montmorency-Brancas-Lauraguais-Quatrebar"
@@ -219,29 +216,20 @@ async def test_every_page_is_accessible_and_fits(place: Place, served: Served, b
     await add_insured(world, rich, starts_on=today() + timedelta(days=9))
     users = [await add_user(world, {one.company_id: Role.member}) for one in (rich, empty)]
     looks = [
-        ("list", users[0], LIST),
-        ("sorted and filtered", users[0], f"{LIST}?tri=-date&statut=NC"),
-        ("nothing found", users[0], f"{LIST}?assure=personne"),
-        ("not understood", users[0], f"{LIST}?siren=1"),
-        ("wrong", users[0], "press"),
-        ("one", users[0], f"{LIST}/{long}"),
-        ("nobody yet", users[1], LIST),
+        Look("list", users[0], LIST),
+        Look("sorted and filtered", users[0], f"{LIST}?tri=-date&statut=NC"),
+        Look("nothing found", users[0], f"{LIST}?assure=personne"),
+        Look("not understood", users[0], f"{LIST}?siren=1"),
+        Look("one", users[0], f"{LIST}/{long}"),
+        Look("nobody yet", users[1], LIST),
     ]
-    wrong = []
+    wrong = await looked_at(browser, world, served, looks)
     async with looking(browser, "light", 390) as context:
         page = await context.new_page()
-        for name, user, path in looks:
-            async with system(world.system) as connection:
-                opened = await open_session(connection, user.id, user.kind, HERE, stage="open", stepped_up=True)
-            await context.clear_cookies()
-            cookie = {"name": SESSION_OF[user.kind].value, "value": opened.token, "url": served.address}
-            await context.add_cookies([cookie])  # type: ignore[list-item]
-            await page.goto(served.address + (LIST if path == "press" else path))
-            if path == "press":
-                await page.fill("#assure", "27506759900")
-                async with page.expect_navigation():
-                    await page.get_by_role("button", name="Rechercher").click()
-                assert (await page.title()).startswith("Erreur")
-            wrong += [f"{name}: {one}" for one in await narrow_faults(page)]
-            wrong += await faults(page, name)
+        await arrive(page, world, served, looks[0])
+        await page.fill("#assure", "27506759900")
+        async with page.expect_navigation():
+            await page.get_by_role("button", name="Rechercher").click()
+        assert (await page.title()).startswith("Erreur")
+        wrong += await narrow_faults(page) + await faults(page, "wrong")
     assert not wrong, "\n".join(one[:230] for one in wrong)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
@@ -14,23 +13,17 @@ from playwright.async_api import Browser
 from domain.rights import Role
 from services.callers import Scope
 from tests.api.conftest import client, key_for
-from tests.portal.browsing import Browsing
+from tests.portal import signed_in
 from tests.portal.conftest import Served
-from tests.portal.test_register import LONG, browsing, looked_at
-from tests.users import TestUser, add_user
-from tests.world import Employer, World
+from tests.portal.signed_in import Look, browsing, looked_at, placed
+from tests.portal.test_register import LONG
+from tests.users import add_user
+from tests.world import World
 
 KEYS = "/habilitations/cles"
 
 
-@dataclass(frozen=True)
-class Place:
-    world: World
-    app: FastAPI
-    employer: Employer
-    me: TestUser
-    web: Browsing
-
+class Place(signed_in.Place):
     async def make(self, name: str, **more: str) -> str:
         await self.web.open(f"{KEYS}/creer")
         await self.web.fill({"name": name, **more}).press("Créer la clé")
@@ -40,10 +33,8 @@ class Place:
 
 @pytest.fixture
 async def place(app: FastAPI, world: World) -> AsyncIterator[Place]:
-    employer = await world.employer()
-    me = await add_user(world, {employer.company_id: Role.administrator})
-    async with browsing(app, world, me) as web:
-        yield Place(world, app, employer, me, web)
+    async with placed(Place, app, world, Role.administrator) as one:
+        yield one
 
 
 async def test_a_key_is_shown_once_and_opens_what_was_chosen(place: Place) -> None:
@@ -126,9 +117,15 @@ async def test_a_change_asks_for_a_code_and_a_user_who_is_no_administrator_is_re
 
 async def test_the_pages_are_accessible_and_fit_their_window(browser: Browser, served: Served, place: Place) -> None:
     await place.world.run("UPDATE company SET name = $2 WHERE id = $1", place.employer.company_id, LONG)
-    wrong = await looked_at(browser, served, place.world, place.me, [KEYS], {})
+    me = place.me
+    wrong = await looked_at(browser, place.world, served, [Look("no key", me, KEYS)])
     await place.make("Logiciel de paie de tous les établissements du groupe", expires_on="")
     rows = await place.world.run("SELECT id FROM api_key WHERE created_by = $1", place.me.id)
-    paths = [KEYS, f"{KEYS}/creer", f"{KEYS}/{rows[0]['id']}/revocation"]
-    wrong += await looked_at(browser, served, place.world, place.me, paths, {f"{KEYS}/creer": "Créer la clé"})
+    looks = [
+        Look("keys", me, KEYS),
+        Look("create", me, f"{KEYS}/creer"),
+        Look("create, wrong", me, f"{KEYS}/creer", "Créer la clé"),
+        Look("take away", me, f"{KEYS}/{rows[0]['id']}/revocation"),
+    ]
+    wrong += await looked_at(browser, place.world, served, looks)
     assert not wrong, "\n".join(wrong)

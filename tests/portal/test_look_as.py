@@ -17,8 +17,10 @@ from domain.rights import Role, StaffRole
 from services.problems import NotFound
 from tests.portal.browsing import Browsing
 from tests.portal.conftest import Served
+from tests.portal.signed_in import Look as PageLook
+from tests.portal.signed_in import browsing, looked_at
 from tests.portal.test_doors import DECLARED, For
-from tests.portal.test_register import LONG, browsing, looked_at
+from tests.portal.test_register import LONG
 from tests.users import TestUser, add_user, signed_in
 from tests.world import Employer, Life, World
 
@@ -215,9 +217,9 @@ async def test_who_may_not_write_may_not_look_and_a_code_is_asked_first(look: Lo
 
 async def test_its_pages_are_accessible_and_fit_their_window(browser: Browser, served: Served, look: Look) -> None:
     await look.world.run("UPDATE company SET name = $2 WHERE id = $1", look.employer.company_id, LONG)
-    empty = await look.world.employer()
+    empty, path = await look.world.employer(), "/habilitations/consultations"
     alone = await add_user(look.world, {empty.company_id: Role.administrator})
-    wrong = await looked_at(browser, served, look.world, alone, ["/habilitations/consultations"], {})
+    wrong = await looked_at(browser, look.world, served, [PageLook("nobody looked", alone, path)])
     await look.begin(ticket="D2026-00417")
-    wrong += await looked_at(browser, served, look.world, look.boss, ["/habilitations/consultations"], {})
+    wrong += await looked_at(browser, look.world, served, [PageLook("looked at", look.boss, path)])
     assert not wrong, "\n".join(wrong)

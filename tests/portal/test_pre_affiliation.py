@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -21,12 +19,13 @@ from domain.rights import Role, StaffRole
 from domain.synthetic import synthetic_nir, synthetic_siret
 from domain.working_time import paris_date
 from services.sessions import open_session
-from tests.portal.browsing import Browsing
+from tests.portal import signed_in
 from tests.portal.conftest import Served
+from tests.portal.looking import narrow_faults
+from tests.portal.signed_in import Look, arrive, browsing, placed
 from tests.portal.test_browser import faults, looking
-from tests.portal.test_rights import browsing
 from tests.users import HERE, TestUser, add_user
-from tests.world import Employer, Life, World
+from tests.world import Life, World
 from web.cookies import SESSION_OF
 
 FORM = "/salaries/pre-affiliation"
@@ -58,16 +57,7 @@ def person(**changes: str) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Place:
-    """A company, its user, and their browser."""
-
-    world: World
-    app: FastAPI
-    employer: Employer
-    me: TestUser
-    web: Browsing
-
+class Place(signed_in.Place):
     async def declared(self) -> list[Any]:
         return await self.world.run(
             "SELECT a.*, e.last_name, e.birth_name, e.first_names FROM affiliation a"
@@ -95,10 +85,8 @@ class Place:
 
 @pytest.fixture
 async def place(app: FastAPI, world: World) -> AsyncIterator[Place]:
-    employer = await world.employer()
-    me = await add_user(world, {employer.company_id: Role.member})
-    async with browsing(app, world, me) as web:
-        yield Place(world, app, employer, me, web)
+    async with placed(Place, app, world, Role.member) as one:
+        yield one
 
 
 # --- from the menu to an invitation in the box
@@ -510,16 +498,6 @@ async def test_a_script_without_a_session_gets_nothing_to_show(place: Place) -> 
 # --- in a real browser
 
 
-async def arrive(page: Page, world: World, user: TestUser, served: Served, path: str = FORM) -> None:
-    async with system(world.system) as connection:
-        opened = await open_session(connection, user.id, user.kind, HERE, stage="open", stepped_up=True)
-    await page.context.clear_cookies()
-    session = {"name": SESSION_OF[user.kind].value, "value": opened.token, "url": served.address}
-    await page.context.add_cookies([session])  # type: ignore[list-item]
-    await page.goto(served.address + path)
-    assert urlsplit(page.url).path == path
-
-
 async def type_all(page: Page, typed: dict[str, str]) -> None:
     for name, value in typed.items():
         if name in ("civility", "professional_status", "scheme", "medium"):
@@ -538,7 +516,7 @@ async def test_checks_appear_beside_their_fields_while_one_types(
         page = await context.new_page()
         asked: list[str] = []
         page.on("request", lambda one: asked.append(one.url))
-        await arrive(page, place.world, place.me, served)
+        await arrive(page, place.world, served, Look("form", place.me, FORM))
         await page.fill("#nir", NIR)
         await page.press("#nir", "Tab")
         region = page.locator("#avis-personne")
@@ -567,14 +545,12 @@ async def test_every_state_is_accessible_and_fits(place: Place, served: Served, 
     )
 
     async def look(page: Page, name: str) -> None:
-        await page.set_viewport_size({"width": 320, "height": 900})
-        if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wrong.append(f"{name}: wider than 320 pixels")
+        wrong.extend(f"{name}: {one}" for one in await narrow_faults(page))
         wrong.extend(await faults(page, name))
 
     async with looking(browser, "light", 390) as context:
         page = await context.new_page()
-        await arrive(page, place.world, place.me, served)
+        await arrive(page, place.world, served, Look("form", place.me, FORM))
         await look(page, "empty")
         await page.get_by_role("button", name="Continuer").click()
         await page.get_by_role("heading", name="points sont à corriger").wait_for()
@@ -587,7 +563,7 @@ async def test_every_state_is_accessible_and_fits(place: Place, served: Served, 
         await page.get_by_role("button", name="Confirmer et envoyer").click()
         await page.get_by_role("heading", name="C’est envoyé").wait_for(timeout=20_000)  # it looks again by itself
         await look(page, "done")
-        await arrive(page, place.world, place.me, served)
+        await arrive(page, place.world, served, Look("form", place.me, FORM))
         await end_sessions(place)
         await page.fill("#birth_name", "Essai")
         await page.get_by_role("button", name="Continuer").click()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -16,42 +14,20 @@ from playwright.async_api import Browser
 from stdnum import luhn
 
 from db import dispatch_queue
-from db.pool import system
 from domain.rights import Role, StaffRole
 from domain.synthetic import synthetic_siret
 from services.fields import today
-from services.sessions import open_session
-from tests.portal.browsing import Browsing
-from tests.portal.conftest import SAME_ORIGIN, Served
-from tests.portal.test_browser import faults, looking
-from tests.users import HERE, TestUser, add_user, signed_in
-from tests.world import Employer, World
-from web.cookies import SESSION_OF
-from web.csrf import HEADER
+from tests.portal.conftest import Served
+from tests.portal.signed_in import Look, Place, browsing, looked_at
+from tests.users import add_user
+from tests.world import World
 
 REGISTER = "/gestion/entreprises"
 LONG = "HÔTEL-RESTAURANT DE LA GRANDE RUE DU FAUBOURG SAINT-ANTOINE ET DES DEUX GARES RÉUNIES DE L’EST"
 
 
-@asynccontextmanager
-async def browsing(app: FastAPI, world: World, user: TestUser, *, stepped_up: bool = True) -> AsyncIterator[Browsing]:
-    """The user's browser: it knows no token but those in the forms."""
-    async with signed_in(app, world, user, stepped_up=stepped_up) as http:
-        del http.headers[HEADER]
-        http.event_hooks = {**http.event_hooks, "request": []}
-        http.headers.update(SAME_ORIGIN)
-        yield Browsing(http)
-
-
-@dataclass(frozen=True)
-class Desk:
+class Desk(Place):
     """A member of staff who writes, and a company."""
-
-    world: World
-    app: FastAPI
-    employer: Employer
-    me: TestUser
-    web: Browsing
 
     @property
     def at(self) -> str:
@@ -318,7 +294,7 @@ async def test_the_queue_is_read_along_its_index(desk: Desk) -> None:
 
 
 @pytest.fixture(scope="module")
-async def shown(app: FastAPI, world: World) -> tuple[TestUser, list[str]]:
+async def looks(app: FastAPI, world: World) -> list[Look]:
     """The pages, of a company with a long name in every state."""
     employer = await world.employer()
     me = await add_user(world, staff=[StaffRole.super])
@@ -344,38 +320,12 @@ async def shown(app: FastAPI, world: World) -> tuple[TestUser, list[str]]:
             "/gestion/envois?etat=rejected",
             "/gestion/envois?etat=prepared&media=sms",
         ]
-    return me, paths
+    creation = f"{REGISTER}/creation"
+    return [*(Look(path, me, path) for path in paths), Look("creation, wrong", me, creation, "Ajouter au registre")]
 
 
-async def test_every_page_is_accessible_and_fits_its_window(
-    browser: Browser, served: Served, world: World, shown: tuple[TestUser, list[str]]
+async def test_every_page_is_accessible_and_fits(
+    browser: Browser, served: Served, world: World, looks: list[Look]
 ) -> None:
-    me, paths = shown
-    wrong = await looked_at(browser, served, world, me, paths, press={f"{REGISTER}/creation": "Ajouter au registre"})
+    wrong = await looked_at(browser, world, served, looks)
     assert not wrong, "\n".join(wrong)
-
-
-async def looked_at(
-    browser: Browser, served: Served, world: World, user: TestUser, paths: list[str], press: dict[str, str]
-) -> list[str]:
-    """What is wrong with the pages, and with those that the buttons in `press` lead to."""
-    wrong = []
-    async with system(world.system) as connection:
-        opened = await open_session(connection, user.id, user.kind, HERE, stage="open", stepped_up=True)
-    async with looking(browser, "light", 1280) as context:
-        await context.add_cookies([{"name": SESSION_OF[user.kind].value, "value": opened.token, "url": served.address}])
-        for path in paths:
-            page = await context.new_page()
-            answer = await page.goto(served.address + path)
-            assert answer is not None
-            assert answer.ok, (path, answer.status)
-            wrong += await faults(page, path)
-            if path in press:
-                await page.get_by_role("button", name=press[path]).click()
-                await page.wait_for_load_state()
-                wrong += await faults(page, f"{path}, pressed")
-            await page.set_viewport_size({"width": 320, "height": 700})
-            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                wrong.append(f"{path}: wider than 320 px")
-            await page.close()
-    return wrong

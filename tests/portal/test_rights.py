@@ -4,54 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page
 
-from db.pool import system
 from domain.rights import Role, StaffRole
 from domain.working_time import months_after
 from services.fields import today
-from services.sessions import open_session
 from tests.noticing import add_recovery
+from tests.portal import signed_in
 from tests.portal.browsing import Browsing
-from tests.portal.conftest import SAME_ORIGIN, Served
-from tests.portal.test_browser import faults, looking
-from tests.users import HERE, TestUser, add_user, signed_in
+from tests.portal.conftest import Served
+from tests.portal.signed_in import Look, arrive, browsing, looked_at
+from tests.portal.test_browser import looking
+from tests.users import TestUser, add_user
 from tests.world import Employer, World
-from web.cookies import SESSION_OF
-from web.csrf import HEADER
 
 RIGHTS = "/habilitations"
 LUCIE = {"first_name": "Lucie", "last_name": "Essai"}
 
 
-@asynccontextmanager
-async def browsing(app: FastAPI, world: World, user: TestUser, *, stepped_up: bool = True) -> AsyncIterator[Browsing]:
-    """The user's browser: it knows no token but those in the forms."""
-    async with signed_in(app, world, user, stepped_up=stepped_up) as http:
-        del http.headers[HEADER]
-        http.event_hooks = {**http.event_hooks, "request": []}
-        http.headers.update(SAME_ORIGIN)
-        yield Browsing(http)
-
-
 @dataclass(frozen=True)
-class Place:
+class Place(signed_in.Place):
     """A company, its two administrators, and the browser of the first one."""
 
-    world: World
-    app: FastAPI
-    employer: Employer
-    me: TestUser
     other: TestUser
-    web: Browsing
 
     def at(self, user: TestUser | UUID, employer: Employer | None = None) -> str:
         user_id = user.id if isinstance(user, TestUser) else user
@@ -73,7 +54,7 @@ async def place(app: FastAPI, world: World) -> AsyncIterator[Place]:
     employer = await world.employer()
     me, other = [await add_user(world, {employer.company_id: Role.administrator}) for _ in range(2)]
     async with browsing(app, world, me) as web:
-        yield Place(world, app, employer, me, other, web)
+        yield Place(world, app, employer, me, web, other)
 
 
 async def named(world: World, user: TestUser, first_name: str, last_name: str = "Essai") -> str:
@@ -582,24 +563,8 @@ LONG_COMPANY = "SOCIÉTÉ D’EXPLOITATION DES HÔTELS-RESTAURANTS DE LA CÔTE-S
 LONG_ADDRESS = "marie-antoinette.de-la-rochefoucauld-montmorency-brancas@comptabilite-et-paie.exemple.fr"
 
 
-@dataclass(frozen=True)
-class Look:
-    """A page to look at, by whom; `press`: the words of a button to press then, which leads to an error."""
-
-    name: str
-    user: TestUser
-    path: str
-    press: str = ""
-
-
-@dataclass(frozen=True)
-class Stage:
-    world: World
-    looks: list[Look]
-
-
 @pytest.fixture
-async def stage(app: FastAPI, world: World) -> Stage:
+async def looks(app: FastAPI, world: World) -> list[Look]:
     """An administrator whose two companies have everything that the pages show, one who is alone, a declarant."""
     first, second, quiet, office = [await world.employer() for _ in range(4)]
     me = await add_user(world, {first.company_id: Role.administrator, second.company_id: Role.administrator})
@@ -651,75 +616,55 @@ async def stage(app: FastAPI, world: World) -> Stage:
         str(declarant.id),
     )
     await add_recovery(world, second, first_name="Claude", last_name=LONG, email=LONG_ADDRESS)
-    return Stage(
-        world,
-        [
-            Look("list", me, f"{RIGHTS}?fait=invite"),
-            Look("last page", me, f"{RIGHTS}?page=2"),
-            Look("one company", me, f"{RIGHTS}?entreprise={second.siren}"),
-            Look("alone", alone, RIGHTS),
-            Look("refused", declarant, RIGHTS),
-            Look("add", me, f"{RIGHTS}/ajouter"),
-            Look("add, wrong", me, f"{RIGHTS}/ajouter", press="Envoyer l’invitation"),
-            Look("add, one company", alone, f"{RIGHTS}/ajouter"),
-            Look("user", me, f"{RIGHTS}/{rich.id}?fait=role"),
-            Look("no role", me, f"{RIGHTS}/{rich.id}", press="Proposer cet accès"),
-            Look("invited", me, f"{RIGHTS}/{guest}"),
-            Look("suspended", me, f"{RIGHTS}/{suspended.id}"),
-            Look("declarant", me, f"{RIGHTS}/{declarant.id}"),
-            Look("myself", me, f"{RIGHTS}/{me.id}"),
-            Look("revoke", me, f"{RIGHTS}/{rich.id}/{first.siren}/revocation"),
-            Look("take back", me, f"{RIGHTS}/{guest}/{first.siren}/revocation"),
-            Look("review", me, f"{RIGHTS}/revue"),
-            Look("review, no answer", me, f"{RIGHTS}/revue", press="Enregistrer mes réponses"),
-            Look("no review", alone, f"{RIGHTS}/revue"),
-            Look("mandates", me, f"{RIGHTS}/mandats"),
-            Look("no mandates", alone, f"{RIGHTS}/mandats"),
-            Look("own mandates", declarant, f"{RIGHTS}/mandats"),
-            Look("ask", declarant, f"{RIGHTS}/mandats/demande"),
-            Look("ask, wrong", declarant, f"{RIGHTS}/mandats/demande", press="Envoyer la demande"),
-            Look("accept", me, f"{RIGHTS}/mandats/{asked}/accepter"),
-            Look("refuse", me, f"{RIGHTS}/mandats/{asked}/refuser"),
-            Look("end", me, f"{RIGHTS}/mandats/{running}/fin"),
-            Look("give up", declarant, f"{RIGHTS}/mandats/{running}/fin"),
-            Look("actions", me, f"{RIGHTS}/mandats/{running}/actions"),
-            Look("recoveries", me, f"{RIGHTS}/reprises"),
-            Look("no recoveries", alone, f"{RIGHTS}/reprises"),
-        ],
+    return [
+        Look("list", me, f"{RIGHTS}?fait=invite"),
+        Look("last page", me, f"{RIGHTS}?page=2"),
+        Look("one company", me, f"{RIGHTS}?entreprise={second.siren}"),
+        Look("alone", alone, RIGHTS),
+        Look("refused", declarant, RIGHTS, status=403),
+        Look("add", me, f"{RIGHTS}/ajouter"),
+        Look("add, wrong", me, f"{RIGHTS}/ajouter", press="Envoyer l’invitation"),
+        Look("add, one company", alone, f"{RIGHTS}/ajouter"),
+        Look("user", me, f"{RIGHTS}/{rich.id}?fait=role"),
+        Look("no role", me, f"{RIGHTS}/{rich.id}", press="Proposer cet accès"),
+        Look("invited", me, f"{RIGHTS}/{guest}"),
+        Look("suspended", me, f"{RIGHTS}/{suspended.id}"),
+        Look("declarant", me, f"{RIGHTS}/{declarant.id}"),
+        Look("myself", me, f"{RIGHTS}/{me.id}"),
+        Look("revoke", me, f"{RIGHTS}/{rich.id}/{first.siren}/revocation"),
+        Look("take back", me, f"{RIGHTS}/{guest}/{first.siren}/revocation"),
+        Look("review", me, f"{RIGHTS}/revue"),
+        Look("review, no answer", me, f"{RIGHTS}/revue", press="Enregistrer mes réponses"),
+        Look("no review", alone, f"{RIGHTS}/revue"),
+        Look("mandates", me, f"{RIGHTS}/mandats"),
+        Look("no mandates", alone, f"{RIGHTS}/mandats"),
+        Look("own mandates", declarant, f"{RIGHTS}/mandats"),
+        Look("ask", declarant, f"{RIGHTS}/mandats/demande"),
+        Look("ask, wrong", declarant, f"{RIGHTS}/mandats/demande", press="Envoyer la demande"),
+        Look("accept", me, f"{RIGHTS}/mandats/{asked}/accepter"),
+        Look("refuse", me, f"{RIGHTS}/mandats/{asked}/refuser"),
+        Look("end", me, f"{RIGHTS}/mandats/{running}/fin"),
+        Look("give up", declarant, f"{RIGHTS}/mandats/{running}/fin"),
+        Look("actions", me, f"{RIGHTS}/mandats/{running}/actions"),
+        Look("recoveries", me, f"{RIGHTS}/reprises"),
+        Look("no recoveries", alone, f"{RIGHTS}/reprises"),
+    ]
+
+
+async def small(page: Page, look: Look) -> list[str]:
+    """What can be touched on a phone and is not high enough for a finger."""
+    await page.set_viewport_size({"width": 320, "height": 900})
+    found: list[str] = await page.evaluate(
+        "[...document.querySelectorAll('main button, a.button, .choice, input[type=text]')]"
+        ".filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => `small: ${e.outerHTML}`)"
     )
+    return found
 
 
-async def arrive(page: Page, stage: Stage, look: Look, served: Served) -> None:
-    async with system(stage.world.system) as connection:
-        opened = await open_session(connection, look.user.id, look.user.kind, HERE, stage="open", stepped_up=True)
-    await page.context.clear_cookies()
-    session = {"name": SESSION_OF[look.user.kind].value, "value": opened.token, "url": served.address}
-    await page.context.add_cookies([session])  # type: ignore[list-item]
-    await page.goto(served.address + look.path)
-    assert urlsplit(page.url).path == look.path.partition("?")[0], look.name
-    if look.press:
-        async with page.expect_navigation():
-            await page.locator("main button", has_text=look.press).first.click()
-        assert (await page.title()).startswith("Erreur"), look.name
-        assert await page.evaluate("document.activeElement.className") == "problems flow", look.name
-
-
-async def test_every_page_is_accessible_and_fits(stage: Stage, served: Served, browser: Browser) -> None:
-    wrong = []
-    async with looking(browser, "light", 390) as context:
-        page = await context.new_page()
-        for look in stage.looks:
-            await page.set_viewport_size({"width": 320, "height": 900})
-            await arrive(page, stage, look, served)
-            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                wrong.append(f"{look.name}: wider than 320 pixels")
-            small = await page.evaluate(
-                "[...document.querySelectorAll('main button, a.button, .choice, input[type=text]')]"
-                ".filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"
-            )
-            wrong += [f"{look.name}: small {one}" for one in small]
-            wrong += await faults(page, look.name)
-    assert not wrong
+async def test_every_page_is_accessible_and_fits(
+    world: World, looks: list[Look], served: Served, browser: Browser
+) -> None:
+    assert not await looked_at(browser, world, served, looks, more=small)
 
 
 async def test_without_scripts_an_administrator_answers_a_review_with_the_keyboard(
@@ -727,7 +672,7 @@ async def test_without_scripts_an_administrator_answers_a_review_with_the_keyboa
 ) -> None:
     async with looking(browser, "light", 390, java_script_enabled=False) as context:
         page = await context.new_page()
-        await arrive(page, Stage(place.world, []), Look("review", place.me, f"{RIGHTS}/revue"), served)
+        await arrive(page, place.world, served, Look("review", place.me, f"{RIGHTS}/revue"))
         await page.get_by_label("Confirmer").first.focus()
         await page.keyboard.press("ArrowRight")  # « Retirer »
         await page.keyboard.press("Enter")

@@ -24,10 +24,11 @@ from services.sign_in_places import MOST
 from tests.api.conftest import client
 from tests.portal.browsing import Browsing
 from tests.portal.conftest import Served
+from tests.portal.signed_in import enter
 from tests.portal.test_browser import faults, looking
 from tests.users import HERE, PASSWORD, TestUser, add_user, signed_in
 from tests.world import World
-from web.cookies import SESSION_OF, Cookie
+from web.cookies import Cookie
 
 _numbers = itertools.count(secrets.randbelow(9000))  # a number serves five people at most
 
@@ -260,18 +261,12 @@ async def test_links_of_messages_that_are_dead_say_so_on_one_page(web: Browsing)
         assert "Lien non valable" in page
 
 
-async def _session_cookie(world: World, user: TestUser, served: Served) -> dict[str, str]:
-    async with system(world.system) as connection:
-        opened = await open_session(connection, user.id, UserKind.employer, HERE, stage="open", stepped_up=True)
-    return {"name": SESSION_OF[UserKind.employer].value, "value": opened.token, "url": served.address}
-
-
 async def test_the_end_of_a_session_is_told_before_and_put_off_on_demand(
     browser: Browser, served: Served, world: World
 ) -> None:
     user = await administrator(world)
     context = await browser.new_context()
-    await context.add_cookies([await _session_cookie(world, user, served)])  # type: ignore[list-item]
+    await enter(context, world, served, user)
     page = await context.new_page()
     await page.clock.install()
     await page.goto(f"{served.address}/profil/nom")

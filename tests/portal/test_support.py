@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,15 +21,12 @@ from services.callers import Caller, Scope
 from services.latest_events import MOVING, NOTABLE, LatestEventsService
 from services.problems import NotFound
 from tests.noticing import written
-from tests.portal.browsing import Browsing
 from tests.portal.conftest import SAME_ORIGIN, Served
-from tests.portal.looking import narrow_faults
 from tests.portal.seeding import Seed, seeded
-from tests.portal.test_browser import faults, looking
-from tests.portal.test_home import arrive, links
-from tests.portal.test_rights import browsing
-from tests.users import TestUser, add_user
-from tests.world import Employer, World
+from tests.portal.signed_in import Look, Place, browsing, looked_at, placed
+from tests.portal.test_home import links
+from tests.users import add_user
+from tests.world import World
 
 NOW = datetime.now(UTC)
 MENU = (
@@ -45,20 +41,10 @@ MENU = (
 )
 
 
-@dataclass(frozen=True)
-class Place:
-    world: World
-    employer: Employer
-    me: TestUser
-    web: Browsing
-
-
 @pytest.fixture
 async def place(app: FastAPI, world: World) -> AsyncIterator[Place]:
-    employer = await world.employer()
-    me = await add_user(world, {employer.company_id: Role.member})
-    async with browsing(app, world, me) as web:
-        yield Place(world, employer, me, web)
+    async with placed(Place, app, world, Role.member) as one:
+        yield one
 
 
 # --- where to turn to
@@ -296,16 +282,10 @@ async def test_every_page_is_accessible_and_fits(place: Place, served: Served, b
     kinds = ("delivery_failed", "declined", "abandoned", "finalised")
     seeds = [life(hours, kind, last_name=long) for hours in range(5, 50, 5) for kind in kinds]
     seeds.append(life(3, "message_refused", last_name=long, attention="unreachable"))
-    wrong = []
-    async with seeded(place.world, place.employer, seeds), looking(browser, "light", 390) as context:
-        page = await context.new_page()
-        for path in (
-            *("/documents", "/demarches", "/aide", "/plan", "/accessibilite", "/notifications"),
-            *("/messages", f"/messages/{one}", f"/messages/{gone}"),
-        ):
-            await arrive(page, place.world, place.me, path, served)
-            for details in await page.locator("main details").all():
-                await details.evaluate("one => one.open = true")
-            wrong += [f"{path}: {fault}" for fault in await narrow_faults(page)]
-            wrong += await faults(page, path)
-    assert not wrong
+    paths = [
+        *("/documents", "/demarches", "/aide", "/plan", "/accessibilite", "/notifications"),
+        *("/messages", f"/messages/{one}", f"/messages/{gone}"),
+    ]
+    looks = [Look(path, place.me, path) for path in paths]
+    async with seeded(place.world, place.employer, seeds):
+        assert not await looked_at(browser, place.world, served, looks, unfolded=True)

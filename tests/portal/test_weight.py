@@ -12,18 +12,16 @@ import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page
 
-from db.pool import system
 from domain.rights import Role
 from services.callers import Scope
-from services.sessions import open_session
 from tests.api.conftest import client, key_for
 from tests.portal.conftest import SAME_ORIGIN, Served
 from tests.portal.looking import hosts_asked, layout_shift
+from tests.portal.signed_in import enter
 from tests.portal.test_browser import looking
-from tests.users import HERE, TestUser, add_user
+from tests.users import TestUser, add_user
 from tests.world import World
 from web.compression import MOST_PADDING, SMALLEST, compressed
-from web.cookies import SESSION_OF
 
 MOST_BYTES = 60_000
 LIST = "/salaries/suivi"
@@ -86,13 +84,6 @@ async def user(world: World) -> TestUser:
     return await add_user(world, {employer.company_id: Role.administrator})
 
 
-async def session_of(user: TestUser, world: World, served: Served) -> dict[str, str]:
-    """The cookie of a new session."""
-    async with system(world.system) as connection:
-        opened = await open_session(connection, user.id, user.kind, HERE, stage="open", stepped_up=True)
-    return {"name": SESSION_OF[user.kind].value, "value": opened.token, "url": served.address}
-
-
 async def weighed(page: Page, address: str) -> dict[str, int]:
     """What the network carried for a first visit, heads included, by path."""
     session = await page.context.new_cdp_session(page)
@@ -120,7 +111,7 @@ async def test_a_first_visit_is_light_stands_still_and_asks_nobody_else(
     async with looking(browser, "light", 390) as context:
         page = await context.new_page()
         if path == LIST:
-            await context.add_cookies([await session_of(user, world, served)])  # type: ignore[list-item]
+            await enter(context, world, served, user)
         hosts = hosts_asked(page)
         carried = await weighed(page, served.address + path)
         assert urlsplit(page.url).path == path

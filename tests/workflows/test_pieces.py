@@ -167,6 +167,7 @@ async def test_a_request_that_bounces_leaves_by_post_and_then_needs_staff(world:
     await world.engine.delivery_failed(str(life.id), DeliveryFailed(Medium.post, 1, "returned"))
     progress = await life.progress()
     assert (progress.attention, progress.calendar) == (Attention.unreachable_for_pieces, ())
+    await life.until_quiet()
     assert (await life.row())["attention"] == "unreachable_for_pieces"
 
     await add_contact(life, 2)
