@@ -50,6 +50,7 @@ stateful: $(VENV)/.ok   ## sign-in against its model, and requests from the Open
 
 long: faults stateful   ## everything whose short form is in the tests, and what they leave out
 	@$(PY) -m pytest -q -m long
+	@EVERY_LOOK=1 $(PY) -m pytest -q tests/portal -k "accessible"
 
 bench: $(VENV)/.ok      ## measurements, as ratios to a bare floor of the same run
 	@$(PY) -m bench
