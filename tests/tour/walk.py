@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, FilePayload, Page
+from playwright.async_api import Browser, FilePayload, Locator, Page
 
 from domain.synthetic import synthetic_iban, synthetic_mobile
 from services.fields import today
@@ -19,6 +19,7 @@ from tests.gateways.files import samples
 PASSWORD = "quatre tabourets sous la treille en mai"
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
+LOOKS_INTO_THE_BOX = 20
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,21 @@ class Newcomer:
 
     # --- the boxes of the developer's pages
 
+    async def finds(self, box: Page, message: Locator) -> None:
+        """Opens a message; it leaves a moment after what was done."""
+        for _ in range(LOOKS_INTO_THE_BOX):
+            await box.goto(f"{self.base}/dev/courriels")
+            if await message.count():
+                break
+            await box.wait_for_timeout(500)
+        await message.click()
+
     async def link_in_the_mail_to(self, box: Page, email: str) -> str:
-        await box.goto(f"{self.base}/dev/courriels")
-        await box.locator("li.row", has_text=email).first.get_by_role("link").first.click()
+        await self.finds(box, box.locator("li.row", has_text=email).first.get_by_role("link").first)
         return _path(await box.locator("section[aria-labelledby=links] a").first.get_attribute("href"))
 
     async def code_on_the_phone(self, box: Page) -> str:
-        await box.goto(f"{self.base}/dev/courriels")
-        await box.get_by_role("link", name="Code par SMS").first.click()
+        await self.finds(box, box.get_by_role("link", name="Code par SMS").first)
         text = await box.locator(".bubble").inner_text()
         await self.camera.keep(box, "le-sms")
         found = re.search(r"\b(\d{6})\b", text)
@@ -125,8 +133,7 @@ class Newcomer:
         return found.group(1)
 
     async def reads_the_mail(self, box: Page) -> str:
-        await box.goto(f"{self.base}/dev/courriels")
-        await box.get_by_role("link", name="Invitation à Camille Martin").first.click()
+        await self.finds(box, box.get_by_role("link", name="Invitation à Camille Martin").first)
         await box.frame_locator("iframe").get_by_role("link").first.wait_for()
         await self.camera.keep(box, "l-e-mail-du-salarie")
         return _path(await box.get_by_role("link", name="Son dossier").get_attribute("href"))
