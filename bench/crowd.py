@@ -156,7 +156,10 @@ async def fill(stack: Stack, connection: asyncpg.Connection, *companies: Compani
         await connection.execute(COMPANIES, *numbers)
         await connection.execute(ESTABLISHMENTS, *numbers)
         await connection.execute(EMPLOYEES, *numbers, some.people, timeout=SECONDS)
+        # without indexes and figures, one guess of the planner's lasts an hour
+        await connection.execute("ANALYZE company, establishment, employee")
         await connection.execute(AFFILIATIONS, *numbers, policy, timeout=SECONDS)
+        await connection.execute("ANALYZE affiliation")
         for following in (CONTACTS, EVENTS, DISPATCHES, ENROLMENTS, COVERAGES):
             await connection.execute(following, *numbers, timeout=SECONDS)
         if some.seen:
