@@ -7,11 +7,12 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.runtime import Runtime
 
-from activities.hand_over import Providers
+from activities.carrying import Providers
 from db.pool import Pool
 from gateways.encryption import FieldCipher
 from gateways.files.antivirus import Scanner, scanner_at
 from gateways.files.storage import FileVault, open_store
+from gateways.files.streams import StreamVault
 from gateways.local_boxes import LocalBoxes, LocalMail, LocalPost, LocalSms
 from gateways.passwords import peppers
 from gateways.providers import mail_gateway, post_gateway, sms_gateway
@@ -55,8 +56,16 @@ def pwned_passwords(config: Settings) -> PwnedPasswords:
 
 def vault(config: Settings) -> FileVault:
     """The encrypted store of documents."""
-    url = config.documents_url or (config.local_dir / "documents").resolve().as_uri()
-    return FileVault(open_store(url), cipher(config))
+    return FileVault(open_store(_files_url(config)), cipher(config))
+
+
+def dsn_vault(config: Settings) -> StreamVault:
+    """The same store, for DSN files."""
+    return StreamVault(open_store(_files_url(config)), cipher(config), "dsn_import")
+
+
+def _files_url(config: Settings) -> str:
+    return config.documents_url or (config.local_dir / "documents").resolve().as_uri()
 
 
 def scanner(config: Settings) -> Scanner:

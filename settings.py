@@ -138,6 +138,13 @@ class Settings(BaseSettings):
 
     provider_timeout_seconds: float = 10.0
 
+    # --- DSN files
+    dsn_directory: str = Field(default="", description="watched for DSN files, local to the worker; empty: none is")
+    dsn_most_megabytes: int = Field(default=300, ge=1, le=2000, description="of one DSN file")
+    dsn_references: str = Field(
+        default="", description="of contracts that are ours beside each company's own, separated by commas"
+    )
+
     # --- documents: file:///…, s3://bucket/prefix (AWS variables), memory://
     documents_url: str = Field(default="", description="empty: `documents` under local_dir")
     clamd_address: str = Field(default="", description="unix:/path or tcp:host:port; empty: no antivirus, said plainly")

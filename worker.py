@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from datetime import timedelta
+from pathlib import Path
 
 from prometheus_client import start_http_server
 from temporalio.api.enums.v1 import IndexedValueType
@@ -29,10 +30,20 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 
+from activities.carrying import Providers
 from activities.company_recovery import RecoveryDesk
-from activities.contracts import NIGHTLY_AT, SEARCH_ATTRIBUTES, SWEEP_EVERY
+from activities.contracts import DSN_DIRECTORY_EVERY, NIGHTLY_AT, SEARCH_ATTRIBUTES, SWEEP_EVERY
+from activities.coverage_messages import RightsDesk
+from activities.coverage_record import RightsRecorder
+from activities.coverage_writing import RightsWriter
+from activities.dsn_changes import DsnApplier
+from activities.dsn_directory import DsnDirectory
+from activities.dsn_import import DsnImporter
+from activities.dsn_intake import DsnIntake
 from activities.erasure import Eraser
-from activities.hand_over import MessageDesk, Providers
+from activities.export import ExportDesk
+from activities.export_sweep import ExportSweep
+from activities.hand_over import MessageDesk
 from activities.nightly import Nightly
 from activities.notices import NoticeDesk
 from activities.record import Recorder
@@ -41,14 +52,22 @@ from activities.rights import Rights
 from activities.scanning import Rescanner
 from activities.sweep import Sweeper
 from activities.writing import Writer
-from composition import cipher, connect, providers, scanner, vault
+from composition import cipher, connect, dsn_vault, providers, scanner, vault
 from db.pool import Pool, create_pool
 from observability import set_up_logging
+from services.export_kinds import export_kinds
 from settings import Settings, settings
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations
 from workflows.company_recoveries import CompanyRecoveries
 from workflows.company_recovery import CompanyRecoveryWorkflow
+from workflows.coverage_rights import RightsWorkflow
+from workflows.coverage_rights_client import CoverageRights
+from workflows.dsn_directory import DsnDirectoryWorkflow
+from workflows.dsn_import import DsnImportWorkflow
+from workflows.dsn_imports_client import DsnImports
+from workflows.export import ExportWorkflow
+from workflows.exports_client import Exports
 from workflows.histories import Histories
 from workflows.nightly import NightlyWorkflow
 from workflows.notice import NoticeWorkflow
@@ -62,6 +81,7 @@ log = logging.getLogger(__name__)
 CONNECT_PAUSE_SECONDS = 1.0
 SWEEP_ID = "sweep"
 NIGHTLY_ID = "nightly"
+DSN_DIRECTORY_ID = "dsn-directory"
 NIGHTLY_CATCH_UP = timedelta(hours=12)  # Temporal away at night: done in the morning
 
 
@@ -84,8 +104,18 @@ def build_worker(
     recoveries = CompanyRecoveries(client, config.temporal_task_queue, rpc_timeout)
     recovery = RecoveryDesk(pool, cipher(config), notices)
     files = vault(config)
+    coverage_rights = CoverageRights(client, config.temporal_task_queue, rpc_timeout)
+    rights_recorder = RightsRecorder(pool)
+    dsn_files = dsn_vault(config)
+    dsn = DsnImports(client, config.temporal_task_queue, rpc_timeout)
+    dsn_importer = DsnImporter(pool, dsn_files, cipher(config), _listed(config.dsn_references))
+    dsn_intake = DsnIntake(pool, dsn_files, dsn, config.dsn_most_megabytes * 2**20)
     eraser = Eraser(pool, files, Histories(client, rpc_timeout))
     nightly = Nightly(pool, files, eraser)
+    exports = ExportDesk(
+        pool, cipher(config), files, notices, export_kinds(pool, cipher(config), config.public_base_url)
+    )
+    exports_client = Exports(client, config.temporal_task_queue, rpc_timeout)
     deployment = None
     if config.worker_deployment_name:
         # Lives last for months: a new build takes the open ones over, changes are guarded by `patched` and replays.
@@ -104,6 +134,10 @@ def build_worker(
             NightlyWorkflow,
             NoticeWorkflow,
             CompanyRecoveryWorkflow,
+            RightsWorkflow,
+            DsnImportWorkflow,
+            DsnDirectoryWorkflow,
+            ExportWorkflow,
         ],
         activities=[
             desk.hand_over,
@@ -117,7 +151,16 @@ def build_worker(
                 eraser=eraser,
                 notices=notices,
                 recoveries=recoveries,
+                rights=coverage_rights,
+                dsn=dsn,
+                exports=ExportSweep(pool, exports_client, exports),
             ).sweep,
+            exports.write,
+            exports.fail,
+            exports.expire,
+            RightsDesk(pool, gateways, RightsWriter()).hand_over,
+            rights_recorder.record,
+            rights_recorder.end_unproven,
             recovery.open,
             recovery.enter_code,
             recovery.grant,
@@ -125,6 +168,11 @@ def build_worker(
             nightly.purge,
             nightly.reconcile_files,
             Rights(pool).lapse,
+            dsn_importer.survey,
+            dsn_importer.record,
+            dsn_importer.finish,
+            DsnApplier(pool, cipher(config), coverage_rights).apply,
+            DsnDirectory(pool, dsn_intake, Path(config.dsn_directory) if config.dsn_directory else None).look,
         ],
         workflow_runner=runner or SharingRunner(),
         interceptors=[LettingGo()],
@@ -134,6 +182,10 @@ def build_worker(
         graceful_shutdown_timeout=timedelta(seconds=config.worker_graceful_shutdown_seconds),
         deployment_config=deployment,
     )
+
+
+def _listed(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
 
 
 async def ensure_search_attributes(client: Client) -> None:
@@ -179,6 +231,21 @@ async def ensure_nightly(client: Client, task_queue: str) -> None:
         )
 
 
+async def ensure_dsn_directory(client: Client, task_queue: str) -> None:
+    """The schedule that looks into the watched directory, made once, where there is such a directory."""
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(
+            DSN_DIRECTORY_ID,
+            Schedule(
+                action=ScheduleActionStartWorkflow(
+                    DsnDirectoryWorkflow.run, id=DSN_DIRECTORY_ID, task_queue=task_queue
+                ),
+                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=DSN_DIRECTORY_EVERY)]),
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=DSN_DIRECTORY_EVERY),
+            ),
+        )
+
+
 async def _connected(config: Settings, runtime: Runtime, stop: asyncio.Event) -> Client | None:
     """Try until Temporal answers or the process is told to stop."""
     while not stop.is_set():
@@ -187,6 +254,8 @@ async def _connected(config: Settings, runtime: Runtime, stop: asyncio.Event) ->
             await ensure_search_attributes(client)
             await ensure_sweep(client, config.temporal_task_queue)
             await ensure_nightly(client, config.temporal_task_queue)
+            if config.dsn_directory:
+                await ensure_dsn_directory(client, config.temporal_task_queue)
             return client
         except (RPCError, RuntimeError) as error:
             log.warning("Temporal does not answer yet", extra={"kind": type(error).__name__})

@@ -27,6 +27,7 @@ from domain.affiliation import (
     Verdict,
 )
 from domain.company_recovery import RecoveryState
+from domain.coverage_rights import CoverageFacts, RightsMessage, RightsStep, Told
 from domain.media import Medium, MessageKind
 from domain.plan import Step
 from domain.policy import Policy
@@ -374,6 +375,87 @@ class Renewed:
     affiliation_id: str | None = None
 
 
+# --- rights of insured persons: the end of a contract, portability, suspensions
+
+RIGHTS = "Rights"  # the workflow's name
+RECORD_RIGHTS = "record_rights"
+HAND_OVER_RIGHTS = "hand_over_rights_message"
+END_UNPROVEN = "end_unproven_portability"
+
+
+def rights_workflow_id(affiliation_id: str) -> str:
+    """The id of the workflow of the rights of one coverage, named by its affiliation: they are one to one, and an
+    erasure names affiliations."""
+    return f"rights-{affiliation_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class StartRights:
+    """The first end or suspension of a coverage, or one that comes when all was over."""
+
+    coverage_id: str
+    facts: CoverageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RightsProgress:
+    """What the workflow knows, and everything still to come."""
+
+    version: int
+    next_step: RightsStep | None
+    calendar: tuple[RightsStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRights:
+    """Write what was told and what comes next. `attention`: what staff must look at; None: nothing new."""
+
+    coverage_id: str
+    facts_version: int
+    told: Told
+    next_step: RightsStep | None
+    attention: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverRights:
+    """Hand one message over, exactly once for its business key. `facts`: what it says; `told`: what was said before."""
+
+    coverage_id: str
+    message: RightsMessage
+    number: int
+    facts: CoverageFacts
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class RightsHandedOver:
+    """`facts`: they changed before anything could leave: nothing was sent. `medium`: by which it went, or could not."""
+
+    result: Result
+    at: datetime
+    medium: Medium | None = None
+    reason: str | None = None
+    facts: CoverageFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RightsDeliveryFailed:
+    """A provider says, after having taken a message about rights, that it did not arrive."""
+
+    message: RightsMessage
+    number: int
+    medium: Medium
+
+
+@dataclass(frozen=True, slots=True)
+class EndUnproven:
+    """The time of grace is over, by the facts of this version."""
+
+    coverage_id: str
+    version: int
+
+
 # --- the sweep
 
 
@@ -393,6 +475,10 @@ class Swept:
     recoveries_started: int = 0
     phones_taken: int = 0
     sealed: int = 0
+    rights_told: int = 0
+    exports_started: int = 0
+    exports_expired: int = 0
+    dsn_started: int = 0
 
 
 # --- every night
@@ -575,3 +661,179 @@ class RecoveryEnded:
     """As the database has it: whoever objects writes it there first."""
 
     state: RecoveryState
+
+
+# --- exports
+
+EXPORT = "Export"  # the workflow's name
+WRITE_EXPORT = "write_export"
+FAIL_EXPORT = "fail_export"
+EXPIRE_EXPORT = "expire_export"
+EXPORT_TIMEOUT = timedelta(hours=2)  # one attempt, with its waiting for the exports before it
+EXPORT_HEARTBEAT = timedelta(seconds=60)  # the longest silence: a perimeter's rows being sorted, a file being stored
+EXPORT_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(minutes=5),
+    maximum_attempts=12,  # half an hour; then whoever asked is told that it came to nothing
+)
+EXPORT_STEP_TIMEOUT = timedelta(seconds=20)
+EXPORT_STEP_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=5)
+)
+
+
+def export_workflow_id(job_id: str) -> str:
+    """The id of the workflow of one export."""
+    return f"export/{job_id}"
+
+
+class ExportState(StrEnum):
+    """`asked`: a code is to be given first. `cancelled`: whoever asked may not have it any more."""
+
+    asked = "asked"
+    waiting = "waiting"
+    running = "running"
+    done = "done"
+    failed = "failed"
+    cancelled = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class StartExport:
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportWritten:
+    """`expires_at`: until then the file is there (UTC); None: there is none."""
+
+    state: ExportState
+    rows: int = 0
+    expires_at: datetime | None = None
+
+
+# --- DSN imports
+
+DSN_IMPORT = "DsnImport"  # the workflow's name
+SURVEY_DSN = "survey_dsn"
+RECORD_DSN = "record_dsn"
+APPLY_DSN = "apply_dsn"
+FINISH_DSN = "finish_dsn"
+DSN_SURVEY_TIMEOUT = timedelta(minutes=15)  # of one attempt; the largest file is looked through in seconds
+DSN_BATCH_TIMEOUT = timedelta(minutes=10)
+DSN_HEARTBEAT = timedelta(seconds=30)
+DSN_STEP_TIMEOUT = timedelta(seconds=30)
+DSN_DIRECTORY = "DsnDirectory"  # the workflow's name
+LOOK_INTO_DIRECTORY = "look_into_dsn_directory"
+DSN_DIRECTORY_EVERY = timedelta(seconds=30)
+DSN_DIRECTORY_TIMEOUT = timedelta(minutes=30)
+DSN_DIRECTORY_HEARTBEAT = timedelta(minutes=5)  # the longest silence: a large file read back from the store
+# Database or file store may be away for hours: retried without end, the file waits.
+DSN_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=5)
+)
+
+
+def dsn_workflow_id(import_id: str) -> str:
+    """The id of the workflow of one DSN file."""
+    return f"dsn/{import_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DsnStep:
+    import_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DsnSurveyed:
+    """`refused`: the whole file, its row says why."""
+
+    refused: bool
+    declarations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DsnBatch:
+    """The declarations of a file numbered above `after`, as many as make one batch."""
+
+    import_id: str
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class DsnRecorded:
+    """`last`: the number of the batch's last declaration; `done`: of the file's. `changes`: proposed by them."""
+
+    last: int
+    done: bool
+    recorded: int = 0
+    duplicate: int = 0
+    set_aside: int = 0
+    foreign: int = 0
+    changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DsnApplied:
+    """`left`: changes that wait for somebody's decision."""
+
+    last: int
+    done: bool
+    applied: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DsnFinished:
+    """As the row has it: applied or refused."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class DsnCounts:
+    """Of declarations, then of changes."""
+
+    recorded: int = 0
+    duplicate: int = 0
+    set_aside: int = 0
+    foreign: int = 0
+    changes: int = 0
+    applied: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StartDsnImport:
+    """`surveyed` and what follows: how far a former run of the same workflow came, where its history grew long."""
+
+    import_id: str
+    surveyed: DsnSurveyed | None = None
+    recorded_to: int = 0
+    all_recorded: bool = False
+    applied_to: int = 0
+    counts: DsnCounts = DsnCounts()
+
+
+class DsnPhase(StrEnum):
+    surveying = "surveying"
+    recording = "recording"
+    applying = "applying"
+    finished = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class DsnProgress:
+    """`declarations`: in the file, 0 until it is looked through; `done`: of them, in this phase."""
+
+    phase: DsnPhase
+    declarations: int
+    done: int
+    counts: DsnCounts
+
+
+@dataclass(frozen=True, slots=True)
+class DsnImported:
+    state: str
+    counts: DsnCounts

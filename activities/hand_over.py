@@ -1,14 +1,12 @@
 """The activity that hands one message over to a provider, exactly once for its business key.
 
-The key `(affiliation, kind, number)` is claimed in the ledger before the provider is called. `calling_since` stands
-while nobody knows what came of a call: a crash, a time-out. Then nothing is sent before the provider has been asked.
+The key `(affiliation, kind, number)` is claimed in the ledger before the provider is called (`activities.carrying`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +15,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import projection
+from activities.carrying import Carrier, Outcome, Providers, recorded, settle
 from activities.contracts import HAND_OVER, PROVIDER_ACTOR, Event, EventKind, HandedOver, Handling, HandOver
 from activities.writing import Writer
 from db import access, affiliations, dispatches
@@ -27,30 +26,11 @@ from domain.plan import calendar, next_step
 from domain.policy import Policy
 from domain.working_time import next_working_moment, paris_date
 from gateways.letter_codes import hash_secret, new_selector
-from gateways.mail import MailGateway
-from gateways.outcomes import Ambiguous, CannotTell, RefusalReason, Refused, Unavailable
-from gateways.post import PostGateway
-from gateways.sms import SmsGateway
+from gateways.mail import Email
+from gateways.post import Letter
+from gateways.sms import Sms
 
 _POLICY = TypeAdapter(Policy)
-_LOOK_AGAIN = timedelta(seconds=15)
-_NOT_ABOUT_THE_ADDRESS = (RefusalReason.bad_content, RefusalReason.not_authorised)
-
-
-@dataclass(frozen=True)
-class Providers:
-    mail: MailGateway
-    post: PostGateway
-    sms: SmsGateway
-    # how long an e-mail or SMS whose fate is unknown may still surface in the provider's search
-    settling: timedelta
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    result: Result
-    provider_ref: str | None = None
-    reason: str | None = None
 
 
 class MessageDesk:
@@ -58,7 +38,7 @@ class MessageDesk:
 
     def __init__(self, pool: Pool, providers: Providers, writer: Writer) -> None:
         self._pool = pool
-        self._providers = providers
+        self._carrier = Carrier(pool, providers)
         self._writer = writer
 
     @activity.defn(name=HAND_OVER)
@@ -89,7 +69,7 @@ class MessageDesk:
         if claim["state"] == "prepared":
             outcome = await self._call(claim, order, policy, person, now)
         else:  # a former attempt did it all and was cut off before it could say so
-            outcome = _recorded(claim)
+            outcome = recorded(claim)
             now = claim["handed_over_at"] or now
         await self._record(order, policy, claim, outcome, now)
         return HandedOver(Handling.done, outcome.result, now, reason=outcome.reason)
@@ -98,88 +78,21 @@ class MessageDesk:
 
     async def _call(
         self, claim: asyncpg.Record, order: HandOver, policy: Policy, person: asyncpg.Record, now: datetime
-    ) -> _Outcome:
+    ) -> Outcome:
         dispatch_id: UUID = claim["id"]
         message, deadline = order.message, _deadline(order, policy, now)
         selector = await self._open_access(dispatch_id, message.medium)
-        in_doubt = claim["calling_since"] is not None
-        settled = in_doubt and claim["calling_seconds"] >= self._providers.settling.total_seconds()
-        try:
+
+        async def write() -> Email | Letter | Sms:
             if message.medium is Medium.post:
-                ref = await self._post(claim, message, person, selector or "", paris_date(now), deadline)
-            else:
-                ref = await self._send(claim, message, person, deadline, in_doubt, settled)
-        except Refused as refused:
-            result = Result.refused if refused.reason in _NOT_ABOUT_THE_ADDRESS else Result.bad_address
-            return _Outcome(result, reason=refused.reason.value)
-        except CannotTell:
-            return _Outcome(Result.uncertain, reason="cannot_tell")
-        except Unavailable as unavailable:
-            if not in_doubt:
-                await self._not_calling(claim)
-            delay = timedelta(seconds=unavailable.retry_after) if unavailable.retry_after else None
-            raise ApplicationError(str(unavailable), type="ProviderUnavailable", next_retry_delay=delay) from None
-        except Ambiguous as ambiguous:
-            raise ApplicationError(
-                str(ambiguous), type="OutcomeUnknown", next_retry_delay=min(_LOOK_AGAIN, self._providers.settling)
-            ) from None
-        return _Outcome(Result.accepted, provider_ref=ref)
+                return await asyncio.to_thread(
+                    self._writer.letter, dispatch_id, message, person, selector or "", paris_date(now), deadline
+                )
+            if message.medium is Medium.email:
+                return self._writer.email(dispatch_id, message, person, deadline)
+            return self._writer.sms(dispatch_id, message, person)
 
-    async def _send(
-        self,
-        claim: asyncpg.Record,
-        message: Message,
-        person: asyncpg.Record,
-        deadline: date | None,
-        in_doubt: bool,
-        settled: bool,
-    ) -> str:
-        """An e-mail or an SMS: where a former call is in doubt, look before sending again."""
-        dispatch_id: UUID = claim["id"]
-        gateway: MailGateway | SmsGateway = (
-            self._providers.mail if message.medium is Medium.email else self._providers.sms
-        )
-        if in_doubt:
-            if await self._seen_at_provider(dispatch_id):
-                return ""
-            try:
-                found = await gateway.find(str(dispatch_id))
-            except CannotTell:
-                if settled:
-                    raise
-                raise Ambiguous("still settling") from None
-            if found is not None:
-                return found.provider_ref
-            if not settled:
-                raise Ambiguous("not seen yet")
-        if message.medium is Medium.email:
-            email = self._writer.email(dispatch_id, message, person, deadline)
-            await self._calling(claim)
-            return (await self._providers.mail.send(email)).provider_ref
-        sms = self._writer.sms(dispatch_id, message, person)
-        await self._calling(claim)
-        return (await self._providers.sms.send(sms)).provider_ref
-
-    async def _post(
-        self,
-        claim: asyncpg.Record,
-        message: Message,
-        person: asyncpg.Record,
-        selector: str,
-        sent_on: date,
-        deadline: date | None,
-    ) -> str:
-        """A letter: the gateway itself looks up what a former attempt did before it goes on."""
-        dispatch_id: UUID = claim["id"]
-        letter = await asyncio.to_thread(self._writer.letter, dispatch_id, message, person, selector, sent_on, deadline)
-
-        async def remember(ref: str) -> None:
-            async with system(self._pool) as connection:
-                if not await connection.fetchval(dispatches.REMEMBER_REF, dispatch_id, ref):
-                    raise Ambiguous("another attempt is posting this letter")
-
-        await self._calling(claim)
-        return (await self._providers.post.hand_over(letter, claim["provider_ref"], remember)).provider_ref
+        return await self._carrier.carry(claim, message.medium, write)
 
     async def _open_access(self, dispatch_id: UUID, medium: Medium) -> str | None:
         """The link of this dispatch, and for a letter its code: made once, the same at every attempt."""
@@ -195,24 +108,10 @@ class MessageDesk:
                 known = await connection.fetchrow(access.TOKEN_OF_DISPATCH, dispatch_id)
         return known["selector"] if known is not None else None
 
-    async def _calling(self, claim: asyncpg.Record) -> None:
-        async with system(self._pool) as connection:
-            if not await connection.fetchval(dispatches.CALLING, claim["id"], claim["attempts"]):
-                raise Ambiguous("another attempt has taken over")
-
-    async def _not_calling(self, claim: asyncpg.Record) -> None:
-        async with system(self._pool) as connection:
-            await connection.execute(dispatches.NOT_CALLING, claim["id"], claim["attempts"])
-
-    async def _seen_at_provider(self, dispatch_id: UUID) -> bool:
-        async with system(self._pool) as connection:
-            seen: bool = await connection.fetchval(dispatches.SEEN_AT_PROVIDER, dispatch_id)
-        return seen
-
     # --- recording
 
     async def _record(
-        self, order: HandOver, policy: Policy, claim: asyncpg.Record, outcome: _Outcome, at: datetime
+        self, order: HandOver, policy: Policy, claim: asyncpg.Record, outcome: Outcome, at: datetime
     ) -> None:
         """Ledger, timeline and read model in one transaction."""
         message = order.message
@@ -222,17 +121,7 @@ class MessageDesk:
             details["reason"] = outcome.reason
         event = Event(_EVENTS[outcome.result], at, PROVIDER_ACTOR, details)
         async with system(self._pool) as connection:
-            last = await connection.fetchval(
-                dispatches.SETTLE,
-                claim["id"],
-                _LEDGER[outcome.result],
-                outcome.reason,
-                outcome.provider_ref or None,
-                at if outcome.result is Result.accepted else None,
-                claim["attempts"],
-            )
-            if not last:
-                raise ApplicationError("another attempt has taken over", type="OutcomeUnknown")
+            await settle(connection, claim, outcome, at)
             await connection.execute(dispatches.SUPERSEDE_OLDER, claim["id"])
             await projection.write(
                 connection, UUID(order.affiliation_id), state, next_step(state, policy, at), event, at
@@ -273,21 +162,3 @@ _EVENTS = {
     Result.refused: EventKind.message_refused,
     Result.uncertain: EventKind.message_uncertain,
 }
-_LEDGER = {
-    Result.accepted: "handed_over",
-    Result.bad_address: "rejected",
-    Result.refused: "rejected",
-    Result.uncertain: "unknown",
-}
-
-
-def _recorded(claim: asyncpg.Record) -> _Outcome:
-    """What a former attempt wrote in the ledger."""
-    match claim["state"]:
-        case "handed_over" | "delivered":
-            return _Outcome(Result.accepted)
-        case "unknown":
-            return _Outcome(Result.uncertain, reason=claim["reason"])
-        case _:
-            not_address = claim["reason"] in {reason.value for reason in _NOT_ABOUT_THE_ADDRESS}
-            return _Outcome(Result.refused if not_address else Result.bad_address, reason=claim["reason"])

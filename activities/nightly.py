@@ -19,7 +19,7 @@ from temporalio import activity
 from activities import audit
 from activities.contracts import PURGE, RECONCILE_FILES, Purge, Purged, Reconciled
 from activities.erasure import Eraser
-from db import access_retention, documents, erasure, notices
+from db import access_retention, documents, dsn, dsn_desk, erasure, exports, notices
 from db.erasure import Asked
 from db.pool import Pool, system
 from domain.retention import Rule, beginning_of, due_before, due_on, rule
@@ -69,6 +69,9 @@ _MOMENTS = {
     "rate_limits": (access_retention.RATE_LIMITS,),
     "audit_origins": (access_retention.AUDIT_ORIGINS,),
     "company_contacts": (access_retention.COMPANY_CONTACTS,),
+    "dsn_people": (dsn.CHANGES_DUE, dsn.PEOPLE_DUE, dsn.NUMBERS_DUE),
+    "hire_proposals": (dsn.HIRE_PROPOSALS_DUE,),
+    "exports": (exports.PURGE,),
 }
 _FILES = {
     "drafts": erasure.DOCUMENTS_OF_DRAFTS,
@@ -109,6 +112,7 @@ class Nightly:
         for name, statements in _MOMENTS.items():
             for statement in statements:
                 await self._in_batches(count, name, partial(self._rows, statement, rule(name), order.at))
+        await self._in_batches(count, "dsn_files", partial(self._dsn_files, rule("dsn_files"), order.at))
         await self._in_batches(count, "security_log", partial(self._security_log, rule("security_log"), order.at))
         for name, (statement, in_days) in _LIVES.items():
             await self._lives(count, statement, rule(name), order.at, in_days)
@@ -135,6 +139,12 @@ class Nightly:
         moment = beginning_of(due_before(rule, at))
         async with system(self._pool) as connection:
             rows = await erasure.delete_documents(connection, statement, moment, BATCH, rule.name)
+        await self._eraser.delete_files(row["object_key"] for row in rows)
+        return len(rows)
+
+    async def _dsn_files(self, rule: Rule, at: datetime) -> int:
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(dsn_desk.FILES_DUE, beginning_of(due_before(rule, at)), BATCH)
         await self._eraser.delete_files(row["object_key"] for row in rows)
         return len(rows)
 

@@ -16,8 +16,8 @@ from prometheus_client import Counter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.carrying import Providers
 from activities.contracts import SEND_NOTICE, NoticeOutcome, NoticeSent
-from activities.hand_over import Providers
 from db import notices
 from db.pool import Pool, system
 from domain.addresses import PostalAddress, envelope_lines

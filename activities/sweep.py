@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities import projection
+from activities import coverage_changes, projection
 from activities.audit import Sealer
 from activities.contracts import (
     SWEEP,
@@ -23,20 +23,34 @@ from activities.contracts import (
     DraftSaved,
     EventKind,
     PiecesChanged,
+    RightsDeliveryFailed,
     StartAffiliation,
     Swept,
 )
 from activities.erasure import Eraser
+from activities.export_sweep import ExportSweep
 from activities.phone_losses import PhoneLosses
 from activities.scanning import Rescanner
-from db import access_retention, affiliations, company_recoveries, dispatches, enrolments, notices
+from db import (
+    access_retention,
+    affiliations,
+    company_recoveries,
+    coverage_rights,
+    dispatches,
+    dsn_desk,
+    enrolments,
+    notices,
+)
 from db.pool import Pool, system
 from domain.affiliation import Channel, Refusal
+from domain.coverage_rights import RightsMessage
 from domain.media import Medium, reachable_media
 from domain.policy import Policy
 from workflows.affiliation import AffiliationWorkflow
 from workflows.client import Affiliations, EngineAway, NotRunning
 from workflows.company_recoveries import CompanyRecoveries
+from workflows.coverage_rights_client import CoverageRights
+from workflows.dsn_imports_client import DsnImports
 from workflows.notices_client import Notices
 
 log = logging.getLogger(__name__)
@@ -64,6 +78,9 @@ class Sweeper:
         eraser: Eraser | None = None,
         notices: Notices | None = None,
         recoveries: CompanyRecoveries | None = None,
+        rights: CoverageRights | None = None,
+        dsn: DsnImports | None = None,
+        exports: ExportSweep | None = None,
     ) -> None:
         self._pool = pool
         self._engine = engine
@@ -72,6 +89,9 @@ class Sweeper:
         self._eraser = eraser
         self._notices = notices
         self._recoveries = recoveries
+        self._rights = rights
+        self._dsn = dsn
+        self._exports = exports
         self._phone_losses = PhoneLosses(pool)
         self._sealer = Sealer(pool)
 
@@ -86,9 +106,13 @@ class Sweeper:
             submissions_told=await self._tell_submissions(),
             drafts_told=await self._tell_drafts(),
             pieces_told=await self._tell_pieces(),
+            rights_told=await self._tell_rights(self._rights) if self._rights else 0,
             deliveries_told=await self._tell_deliveries(),
             erasures_finished=await self._eraser.finish_waiting(self._grace, BATCH) if self._eraser else 0,
             phones_taken=await self._phone_losses.apply_due(BATCH),
+            exports_started=await self._exports.start(self._grace, BATCH) if self._exports else 0,
+            exports_expired=await self._exports.expire(BATCH) if self._exports else 0,
+            dsn_started=await self._start_dsn(self._dsn) if self._dsn else 0,
             stuck=await self._check(),
             sealed=await self._watch(),
         )
@@ -134,6 +158,20 @@ class Sweeper:
             forsaken = await connection.fetch(company_recoveries.FORSAKEN, company_recoveries.FORSAKEN_DAYS)
         for row in forsaken:
             log.error("a company's recovery had no workflow any more", extra={"recovery": str(row["id"])})
+        started = 0
+        for row in rows:
+            try:
+                await engine.start(row["id"])
+            except EngineAway:
+                break
+            started += 1
+        return started
+
+    async def _start_dsn(self, engine: DsnImports) -> int:
+        """Files that came while Temporal was away, or whose door died; and who was pre-affiliated as a DSN proposed."""
+        async with system(self._pool) as connection:
+            rows = await connection.fetch(dsn_desk.NOT_STARTED, self._grace, BATCH)
+            await connection.execute(dsn_desk.HIRES_FOLLOWED, BATCH)
         started = 0
         for row in rows:
             try:
@@ -202,13 +240,27 @@ class Sweeper:
                 await connection.execute(enrolments.PIECES_TOLD, row["affiliation_id"], row["pieces_version"])
         return told
 
+    async def _tell_rights(self, engine: CoverageRights) -> int:
+        """Changes of rights that a crash, or Temporal away, kept from being told; the workflow writes what it heard."""
+        async with system(self._pool) as connection:
+            untold = [row["id"] for row in await connection.fetch(coverage_rights.UNTOLD, self._grace, BATCH)]
+        told = 0
+        for coverage_id in untold:
+            async with system(self._pool) as connection:
+                facts = await coverage_changes.facts_of(connection, coverage_id)
+            try:
+                await engine.tell(coverage_id, facts)
+            except EngineAway:
+                break
+            told += 1
+        return told
+
     async def _tell_deliveries(self) -> int:
         async with system(self._pool) as connection:
             rows = await connection.fetch(dispatches.TO_TELL, self._grace, BATCH)
         for row in rows:
-            failed = DeliveryFailed(Medium(row["medium"]), row["contact_version"], row["reason"] or row["kind"])
             try:
-                await self._engine.delivery_failed(str(row["affiliation_id"]), failed)
+                await self._tell_delivery(row)
             except NotRunning:
                 pass  # it has ended: there is nobody left to tell
             except EngineAway:
@@ -216,6 +268,16 @@ class Sweeper:
             async with system(self._pool) as connection:
                 await connection.execute(dispatches.TOLD, row["provider"], row["provider_event_id"])
         return len(rows)
+
+    async def _tell_delivery(self, row: asyncpg.Record) -> None:
+        """To whoever sent the message. Raises NotRunning, EngineAway."""
+        medium = Medium(row["medium"])
+        if row["message"] not in list(RightsMessage):
+            failed = DeliveryFailed(medium, row["contact_version"], row["reason"] or row["kind"])
+            await self._engine.delivery_failed(str(row["affiliation_id"]), failed)
+        elif self._rights is not None:
+            lost = RightsDeliveryFailed(RightsMessage(row["message"]), row["number"], medium)
+            await self._rights.delivery_failed(row["affiliation_id"], lost)
 
     async def _check(self) -> int:
         """Every affiliation on its way has a running workflow, and with it a timer or a person it waits for.

@@ -72,7 +72,7 @@ class Writer:
         return render_email(
             message.kind,
             EmailContent(
-                first_name=_first_name(person),
+                first_name=first_name(person),
                 last_name=person["last_name"],
                 civility=CIVILITIES[person["civility"]],
                 employer=person["establishment"],
@@ -103,7 +103,7 @@ class Writer:
         """Renders for about fifty milliseconds with its form: call it in a thread."""
         code = format_code(selector, self.letter_secret(dispatch_id))
         form = self.form(person, sent_on)
-        lines = _envelope(person)
+        lines = envelope(person)
         pdf = self.letter_pdf(code, self.link(dispatch_id), message, person, sent_on, deadline, form)
         return Letter(dispatch_id=str(dispatch_id), pdf=pdf, address_lines=lines, country=person["country"])
 
@@ -121,8 +121,8 @@ class Writer:
         return render_letter(
             message.kind,
             LetterContent(
-                recipient_lines=_envelope(person),
-                first_name=_first_name(person),
+                recipient_lines=envelope(person),
+                first_name=first_name(person),
                 last_name=person["last_name"],
                 civility=CIVILITIES[person["civility"]],
                 employer=person["establishment"],
@@ -180,7 +180,7 @@ class Writer:
         )
 
 
-def _envelope(person: asyncpg.Record) -> tuple[str, ...]:
+def envelope(person: asyncpg.Record) -> tuple[str, ...]:
     """Raises InvalidValue when the address does not fit a window."""
     address = PostalAddress(
         line1=person["line1"],
@@ -210,7 +210,7 @@ def recipient(civility: str, first_names: str, last_name: str) -> str:
     return f"{CIVILITIES[civility]} {_first(first_names)} {last_name}"
 
 
-def _first_name(person: asyncpg.Record) -> str:
+def first_name(person: asyncpg.Record) -> str:
     return _first(person["first_names"])
 
 

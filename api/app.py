@@ -16,7 +16,11 @@ from api import (
     audit,
     company_recoveries,
     company_register,
+    coverage_rights,
+    dsn,
     enrolments,
+    evidence,
+    exports,
     insured,
     mandates,
     operations,
@@ -66,16 +70,21 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
         lifespan=lifespan,
         dependencies=[Depends(once_each), Depends(shallow)],
     )
+    app.state.most_dsn_bytes = config.dsn_most_megabytes * 2**20
     door = APIRouter(prefix=BASE)
     for module in (
         *(activations, sessions, profile, users, mandates, company_recoveries, api_keys),
         *(
             affiliations,
+            evidence,
+            exports,
             insured,
+            coverage_rights,
             enrolments,
             personal_data,
             register,
             staff,
+            dsn,
             company_register,
             staff_accounts,
             audit,
@@ -83,6 +92,7 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
         ),
     ):
         door.include_router(module.router)
+    door.include_router(dsn.employers)
     app.include_router(door)
     app.include_router(operations.router)
     portal.include(app, development)

@@ -14,6 +14,7 @@ from services.documents import DocumentList, DocumentView, Upload
 from services.enrolment_form import SaveDraft, Submission
 from services.enrolments import ChosenLanguage, Decline, EnrolmentView, Saved
 from services.fields import validated
+from services.known_person import AskFormerCode, FormerCode, FormerCodeAsked, FormerFile, TakeFormer
 from services.problems import (
     AlreadySubmitted,
     BirthDateNeeded,
@@ -30,6 +31,7 @@ from services.problems import (
     UnreadableUpload,
     WrongAccess,
     WrongBirthDate,
+    WrongCode,
 )
 from services.sessions import csrf_token
 from web.callers import Employee, open_session
@@ -118,6 +120,48 @@ async def choose_language(request: ChosenLanguage, employee: Employee, use: Use)
 async def prove(request: Proof, employee: Employee, use: Use) -> None:
     """The birth date opens what was saved before, for this session."""
     await use.access.prove(employee, request)
+
+
+@mine.post(
+    "/current/former/code",
+    status_code=202,
+    responses=describes(NotAuthenticated, BirthDateNeeded, AlreadySubmitted, InvalidFields),
+)
+async def ask_former_code(
+    request: AskFormerCode, employee: Employee, use: Use, visit: Visit, background: BackgroundTasks
+) -> FormerCodeAsked:
+    """« Déjà affilié·e chez nous ? »: a code to the contact of the person's former form, if there is one; one answer
+    for everybody."""
+    asked, order = await use.known_person.ask(employee, request)
+    background.add_task(use.known_person.deliver, order, visit)  # after the answer: its time tells nothing either
+    return asked
+
+
+@mine.post(
+    "/current/former/answer",
+    status_code=204,
+    responses=describes(NotAuthenticated, BirthDateNeeded, AlreadySubmitted, WrongCode, InvalidFields),
+)
+async def give_former_code(request: FormerCode, employee: Employee, use: Use) -> None:
+    """The code, once; this session may then read the former answers for an hour."""
+    await use.known_person.answer(employee, request)
+
+
+@mine.get("/current/former", responses=describes(NotAuthenticated, BirthDateNeeded, AlreadySubmitted, NotFound))
+async def read_former(employee: Employee, use: Use) -> FormerFile:
+    """The answers of the former form, numbers masked; only after the code."""
+    return await use.known_person.read(employee)
+
+
+@mine.post(
+    "/current/former/taking",
+    responses=describes(
+        NotAuthenticated, BirthDateNeeded, AlreadySubmitted, NotFound, StaleDraft, RefusedByRules, InvalidFields
+    ),
+)
+async def take_former(request: TakeFormer, employee: Employee, use: Use) -> Saved:
+    """Fill the draft with the parts that are still right. Answers that it has stay; documents are asked for anew."""
+    return await use.known_person.take(employee, request)
 
 
 @mine.get("/current/documents", responses=describes(NotAuthenticated, BirthDateNeeded))

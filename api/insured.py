@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -31,8 +32,8 @@ _READING = describes(NotAuthenticated, NotAllowed, NotFound, InvalidFields)
 _LISTING = describes(NotAuthenticated, NotAllowed, InvalidFields)
 
 
-class Wanted(Form):
-    """What « Mes salariés affiliés » can be asked for."""
+class Narrowed(Form):
+    """What « Mes salariés affiliés » can be narrowed to, and its order."""
 
     siren: Siren | None = None
     siret: Siret | None = None
@@ -42,16 +43,21 @@ class Wanted(Form):
     formula: FormulaCode | None = None
     q: Annotated[OptionalPart, Field(description="Parts of a person's names, in any order")] = None
     sort: InsuredOrder = InsuredOrder.name
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str | None, Field(max_length=600)] = None
 
     def filters(self, people: tuple[UUID, ...] | None = None) -> InsuredFilters:
         """Raises InvalidFields: a social-security number stands in no address and no log (security.md R-06)."""
         if self.q is not None and looks_like_nir(self.q):
             words = "Un numéro de sécurité sociale se cherche avec POST /api/v1/insured/search, dans le champ nir."
             raise InvalidFields([FieldError("q", "nir.elsewhere", words)])
-        given: dict[str, Any] = self.model_dump(exclude={"sort", "limit", "cursor", "nir"})
+        given: dict[str, Any] = self.model_dump(include={one.name for one in fields(InsuredFilters)})
         return InsuredFilters(**given, people=people, order=self.sort)
+
+
+class Wanted(Narrowed):
+    """The same, page by page."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Annotated[str | None, Field(max_length=600)] = None
 
 
 class InsuredSearch(Wanted):

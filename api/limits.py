@@ -12,10 +12,14 @@ from web.uploads import MAX_UPLOAD_BYTES
 MAX_BODY_BYTES = 1_000_000
 MAX_HEAD_BYTES = 16 * 1024  # address and headers
 _UPLOADS = re.compile(r"/documents(/[\w:]+)?/?$")
+_DSN_UPLOADS = re.compile(r"/(staff/dsn-imports|gestion/dsn)/?$")
+_BESIDE_FILE = 16 * 1024
 
 
 def limit_of(scope: Scope) -> int:
     """The most bytes that the body of this request may have."""
+    if scope["method"] == "POST" and _DSN_UPLOADS.search(scope["path"]):
+        return int(scope["app"].state.most_dsn_bytes) + _BESIDE_FILE
     uploads = scope["method"] == "POST" and _UPLOADS.search(scope["path"])
     return MAX_UPLOAD_BYTES if uploads else MAX_BODY_BYTES
 
@@ -25,10 +29,13 @@ class BodyLimits:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limited = {
-            limit: RequestBodyLimitMiddleware(app, max_body_size=limit) for limit in (MAX_BODY_BYTES, MAX_UPLOAD_BYTES)
-        }
+        self._limited: dict[int, RequestBodyLimitMiddleware] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._limited[limit_of(scope)] if scope["type"] == "http" else self._app
-        await app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = limit_of(scope)
+        if limit not in self._limited:
+            self._limited[limit] = RequestBodyLimitMiddleware(self._app, max_body_size=limit)
+        await self._limited[limit](scope, receive, send)

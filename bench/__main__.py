@@ -14,6 +14,8 @@ from bench import (
     declaring,
     documents,
     drafting,
+    dsn,
+    export,
     insured,
     life,
     lists,
@@ -43,6 +45,8 @@ def measurements(rows: int) -> dict[str, tuple[str, Measure]]:
         "starting": ("make run", lambda stack: starting.measure()),
         "pages": ("The signed-in pages, a million affiliations", pages.measure),
         "insured": ("« Mes salariés affiliés », a million insured persons", insured.measure),
+        "dsn": ("A DSN file of 100 MB read, matched and recorded", dsn.measure),
+        "export": ("« Exporter », 100,000 insured persons, beside a bare openpyxl loop", export.measure),
         "lists": (f"Lists, {rows:,} affiliations", lambda stack: lists.measure(stack, rows=rows)),
     }
 

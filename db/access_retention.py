@@ -163,6 +163,7 @@ _UNLINK = (
 # In the order that the keys between the tables ask for.
 _FORGET = (
     ("desk_assignment", "user_id"),
+    ("export_job", "user_id"),
     ("wrong_code", "user_id"),
     ("challenge", "user_id"),
     ("portal_session", "user_id"),

@@ -18,7 +18,7 @@ ON CONFLICT (affiliation_id, kind, number) DO UPDATE SET attempts = dispatch.att
                   THEN excluded.medium ELSE dispatch.medium END,
     contact_version = CASE WHEN dispatch.state IN ('prepared', 'superseded') AND dispatch.calling_since IS NULL
                            THEN excluded.contact_version ELSE dispatch.contact_version END
-RETURNING id, company_id, state, reason, provider_ref, attempts, calling_since, handed_over_at,
+RETURNING id, company_id, state, reason, medium, provider_ref, attempts, calling_since, handed_over_at,
           extract(epoch FROM now() - calling_since)::float8 AS calling_seconds,
           (SELECT pause FROM affiliation a WHERE a.id = affiliation_id) AS pause
 """
@@ -56,6 +56,9 @@ UPDATE dispatch SET state = 'superseded'
 WHERE affiliation_id = $1 AND state = 'prepared' AND calling_since IS NULL
 """
 
+# What it would say is no longer so, and nothing can have left.
+SUPERSEDE = "UPDATE dispatch SET state = 'superseded' WHERE id = $1 AND state = 'prepared' AND calling_since IS NULL"
+
 OF_AFFILIATION = """
 SELECT id, kind, number, medium, contact_version, state, reason, attempts, prepared_at, handed_over_at, told_at
 FROM dispatch WHERE affiliation_id = $1 ORDER BY prepared_at, id
@@ -84,7 +87,8 @@ SELECT EXISTS (SELECT FROM delivery_event WHERE dispatch_id = $1 AND kind <> 'ot
 """
 
 TO_TELL = """
-SELECT v.provider, v.provider_event_id, v.kind, v.reason, d.affiliation_id, d.medium, d.contact_version
+SELECT v.provider, v.provider_event_id, v.kind, v.reason, d.affiliation_id, d.medium, d.contact_version,
+       d.kind AS message, d.number
 FROM delivery_event v JOIN dispatch d ON d.id = v.dispatch_id
 WHERE v.tell AND v.told_at IS NULL AND v.received_at < now() - make_interval(secs => $1)
 ORDER BY v.received_at LIMIT $2

@@ -83,6 +83,16 @@ SELECT EXISTS (SELECT FROM audit_log WHERE affiliation_id = $1 AND event = 'data
 
 # --- rows and objects held against each other, every night
 
-OBJECT_KEYS = "SELECT object_key FROM document WHERE object_key = ANY ($1)"
+OBJECT_KEYS = """
+SELECT object_key FROM document WHERE object_key = ANY ($1)
+UNION ALL SELECT object_key FROM export_job WHERE object_key = ANY ($1)
+UNION ALL SELECT object_key FROM dsn_import WHERE object_key = ANY ($1)
+"""
 
-OBJECTS_AFTER = "SELECT id, object_key FROM document WHERE id > $1 AND uploaded_at < $2 ORDER BY id LIMIT $3"
+OBJECTS_AFTER = """
+(SELECT id, object_key FROM document WHERE id > $1 AND uploaded_at < $2 ORDER BY id LIMIT $3)
+UNION ALL
+(SELECT id, object_key FROM dsn_import
+ WHERE id > $1 AND received_at < $2 AND object_key IS NOT NULL ORDER BY id LIMIT $3)
+ORDER BY id LIMIT $3
+"""

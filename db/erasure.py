@@ -25,7 +25,11 @@ WHERE a.status = 'abandoned' AND a.status_at < $1
 ORDER BY a.status_at LIMIT $2
 """
 
-COVERAGES = "SELECT affiliation_id AS id, employee_id FROM coverage WHERE ends_on < $1 ORDER BY ends_on LIMIT $2"
+# From the end of the last right: portability outlives the cover of the contract.
+COVERAGES = """
+SELECT affiliation_id AS id, employee_id FROM coverage
+WHERE ends_on IS NOT NULL AND coalesce(rights_until, ends_on) < $1 ORDER BY coalesce(rights_until, ends_on) LIMIT $2
+"""
 
 WAIVERS = """
 SELECT affiliation_id AS id, employee_id FROM waiver
@@ -147,6 +151,12 @@ FORGET_SIGNATURES = "DELETE FROM signature WHERE affiliation_id = ANY ($1)"
 
 FORGET_DEPENDANTS = "DELETE FROM dependant WHERE affiliation_id = ANY ($1)"
 
+FORGET_COVERAGE_ENDS = "DELETE FROM coverage_end WHERE affiliation_id = ANY ($1)"
+
+FORGET_COVERAGE_SUSPENSIONS = "DELETE FROM coverage_suspension WHERE affiliation_id = ANY ($1)"
+
+FORGET_COVERAGE_EVENTS = "DELETE FROM coverage_event WHERE affiliation_id = ANY ($1)"
+
 FORGET_COVERAGES = "DELETE FROM coverage WHERE affiliation_id = ANY ($1)"
 
 FORGET_WAIVERS = "DELETE FROM waiver WHERE affiliation_id = ANY ($1)"
@@ -168,6 +178,9 @@ _EVERYTHING = (
     FORGET_DISPATCHES,
     FORGET_SIGNATURES,
     FORGET_DEPENDANTS,
+    FORGET_COVERAGE_ENDS,
+    FORGET_COVERAGE_SUSPENSIONS,
+    FORGET_COVERAGE_EVENTS,
     FORGET_COVERAGES,
     FORGET_WAIVERS,
     FORGET_ENROLMENTS,
@@ -185,10 +198,18 @@ RETURNING 1
 # --- a person
 
 # Held: whoever declares this person at the same moment waits.
+# What a DSN said of somebody who goes whole, matched or not; what was matched goes with the person's row as well.
+FORGET_DSN = """
+DELETE FROM dsn_change c USING employee e
+WHERE e.id = $1 AND c.company_id = e.company_id AND c.person_index = e.nir_index
+  AND NOT EXISTS (SELECT FROM affiliation a WHERE a.employee_id = e.id)
+"""
+
 LOCK_PERSON = "SELECT company_id FROM employee WHERE id = $1 FOR UPDATE"
 
 AFFILIATIONS_OF_PERSON = """
-SELECT a.id, a.status, v.id IS NOT NULL AS covered, v.ends_on AS coverage_ends_on,
+SELECT a.id, a.status, v.id IS NOT NULL AS covered,
+       CASE WHEN v.ends_on IS NOT NULL THEN coalesce(v.rights_until, v.ends_on) END AS coverage_ends_on,
        w.id IS NOT NULL AS waived, coalesce(w.ended_on, w.ends_on) AS waiver_ends_on
 FROM affiliation a
 LEFT JOIN coverage v ON v.affiliation_id = a.id
@@ -266,6 +287,7 @@ async def erase(
         await connection.execute(statement, thin)
     for statement in _EVERYTHING:
         await connection.execute(statement, gone)
+    await connection.execute(FORGET_DSN, employee_id)
     whole = await connection.fetchval(FORGET_PERSON, employee_id) is not None
     erasure_id: UUID = await connection.fetchval(
         ADD_ERASURE, employee_id, gone, asked.reason, asked.by, kept_until, keys

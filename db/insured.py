@@ -124,6 +124,34 @@ WHERE v.employee_id = ANY ($1::uuid[]) {_FILTER} AND ($4::text[] IS NULL OR {_OF
 ORDER BY v.starts_on DESC, v.id DESC LIMIT $7
 """
 
+# --- every line of the same list, as exports read it: from a cursor, in one reading of each table
+# $7: employees, or null.
+_EVERY = f"""
+FROM coverage v JOIN employee e ON e.id = v.employee_id
+LEFT JOIN (SELECT d.coverage_id, count(*) FILTER (WHERE d.kind = 'partner') AS partners,
+                  count(*) FILTER (WHERE d.kind = 'child') AS children
+           FROM dependant d WHERE d.company_id = ANY ($1::uuid[]) GROUP BY d.coverage_id) AS family
+    ON family.coverage_id = v.id
+WHERE v.company_id = ANY ($1::uuid[]) {_FILTER} AND ($4::text[] IS NULL OR {_OF_NAME})
+  AND ($7::uuid[] IS NULL OR v.employee_id = ANY ($7))
+"""  # noqa: S608
+
+
+def _every(order: str) -> str:
+    return f"""
+SELECT v.company_id, v.establishment_id, v.employee_id, v.formula, v.starts_on, v.ends_on, e.last_name, e.first_names,
+       e.birth_date, e.nir_sealed, family.partners, family.children
+{_EVERY} ORDER BY {order}
+"""
+
+
+EVERY_BY_NAME = _every('e.search_name COLLATE "C", v.id')
+EVERY_BY_NAME_BACKWARDS = _every('e.search_name COLLATE "C" DESC, v.id DESC')
+EVERY_OLDEST_FIRST = _every("v.starts_on, v.id")
+EVERY_NEWEST_FIRST = _every("v.starts_on DESC, v.id DESC")
+# $8: no more than so many are counted.
+COUNT_EVERY = f"SELECT count(*) FROM (SELECT {_EVERY} LIMIT $8) AS found"  # noqa: S608
+
 ONE = _LINE + "WHERE v.id = $1"
 
 # All of one person's in the same company, the newest first.

@@ -18,6 +18,14 @@ FROM affiliation a JOIN establishment s ON s.id = a.establishment_id
 WHERE a.employee_id = $1 AND ($2::uuid IS NULL OR a.id = $2) ORDER BY a.declared_at, a.id
 """
 
+# What payroll declared of them; not what somebody of the same name and birth date only may be.
+PAYROLL = """
+SELECT c.id, c.kind, c.on_day, c.reason, c.state, c.recorded_at, c.applied_at, c.person_sealed
+FROM employee e JOIN dsn_change c ON c.company_id = e.company_id
+WHERE e.id = $1 AND (c.person_index = e.nir_index OR c.employee_id = e.id AND c.match <> 'proposal')
+ORDER BY c.recorded_at, c.id
+"""
+
 # --- of these affiliations ($1)
 
 CONTACTS = """

@@ -47,6 +47,10 @@ SELECT set_config('app.network', $1, true), set_config('app.browser', $2, true),
 _SET_COMPANIES = f"{_SET_ORIGIN.rstrip()}, set_config('app.companies', $4, true)"
 _SET_AFFILIATION = f"{_SET_ORIGIN.rstrip()}, set_config('app.affiliation', $4, true)"
 
+_SET_READING = """
+SELECT set_config('app.companies', $1, true), set_config('statement_timeout', $2, true)
+"""
+
 
 async def create_pool(url: str, role: Literal["hcr_web", "hcr_system"], size: int = 10) -> Pool:
     """A pool whose connections act as `role`; its queries end after five seconds."""
@@ -83,6 +87,21 @@ async def tenant(pool: Pool, companies: Iterable[UUID], timeout: float = 5.0) ->
     async with pool.acquire(timeout=timeout) as connection, connection.transaction():
         listed = ",".join(str(company) for company in companies)
         await connection.execute(_SET_COMPANIES, *_here(), listed)
+        yield connection
+
+
+@asynccontextmanager
+async def tenant_reading(
+    pool: Pool, companies: Iterable[UUID], seconds: int, timeout: float = 5.0
+) -> AsyncIterator[Connection]:
+    """What `tenant` sees, whichever role the pool has, to be read for longer than a request may: as it is at one
+    moment, and nothing can be written. `seconds`: of each statement, and of each part fetched from a cursor."""
+    async with (
+        pool.acquire(timeout=timeout) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.execute("SET LOCAL ROLE hcr_web")
+        await connection.execute(_SET_READING, ",".join(str(company) for company in companies), f"{seconds}s")
         yield connection
 
 

@@ -15,6 +15,7 @@ from domain.working_time import months_after
 
 MOST_MONTHS: Final = 12
 DOUBLED: Final = 2  # HCR agreement, art. 8.1: twice the length of L911-8
+NEVER_PORTABLE: Final = ("088", "096")  # « faute lourde »: L911-8, whatever anybody decides
 
 
 class Portability(StrEnum):

@@ -71,6 +71,7 @@ class LocalMail:
             subject=email.subject,
             html=email.html,
             text=email.text,
+            pdf=email.attachment.pdf if email.attachment else None,
         )
 
     async def find(self, dispatch_id: str) -> Accepted | None:

@@ -9,6 +9,14 @@ from gateways.outcomes import Accepted
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """A PDF that goes with an e-mail; `name`: of its file, nothing personal."""
+
+    name: str
+    pdf: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Email:
     """One e-mail to one person, already rendered.
 
@@ -23,6 +31,7 @@ class Email:
     text: str = field(repr=False)
     kind: str
     language: str
+    attachment: Attachment | None = None
 
     def __post_init__(self) -> None:
         # A line break here would let whoever chose a name add headers to our message.

@@ -7,6 +7,7 @@ corrected here: it follows redirects (with our key), it has no time limit, and i
 from __future__ import annotations
 
 import asyncio
+import base64
 import http.client
 import json
 import logging
@@ -22,7 +23,7 @@ import sendgrid
 from python_http_client.client import Client
 from python_http_client.exceptions import HTTPError
 
-from gateways.mail import Email
+from gateways.mail import Attachment, Email
 from gateways.outcomes import Accepted, Ambiguous, CannotTell, ProviderError, RefusalReason, Refused, Unavailable
 from settings import Settings
 
@@ -63,6 +64,7 @@ class SendGridMail:
     def _message(self, email: Email) -> dict[str, Any]:
         """The v3 message. Tracking stays off whatever the account's settings are: it rewrites links, and so
         would give the secret of the link to the provider's redirector and to its logs."""
+        attached = email.attachment
         return {
             "personalizations": [{"to": [{"email": email.to}]}],
             "from": self._from,
@@ -74,6 +76,7 @@ class SendGridMail:
             "headers": {"Content-Language": email.language},
             "categories": [email.kind],
             "custom_args": {"dispatch_id": email.dispatch_id},
+            **({"attachments": [_attachment(attached)]} if attached else {}),
             "tracking_settings": {
                 "click_tracking": {"enable": False, "enable_text": False},
                 "open_tracking": {"enable": False},
@@ -104,6 +107,15 @@ class SendGridMail:
             raise Unavailable("no answer") from None
         except (ValueError, TypeError, LookupError):
             raise CannotTell("cannot tell: the search answered something else") from None
+
+
+def _attachment(attached: Attachment) -> dict[str, str]:
+    return {
+        "content": base64.b64encode(attached.pdf).decode(),
+        "type": "application/pdf",
+        "filename": attached.name,
+        "disposition": "attachment",
+    }
 
 
 def _refusal(error: HTTPError) -> ProviderError:

@@ -50,6 +50,7 @@ from services.pieces import PiecesTeller
 from services.problems import AlreadySubmitted, RefusedByRules
 from settings import Settings
 from workflows.client import Affiliations
+from workflows.coverage_rights_client import CoverageRights
 
 CALLER_ID = "demo-register"
 STEP_SECONDS = 45.0  # a step that takes longer is left to the next start
@@ -131,6 +132,7 @@ async def _company_ids(pool: Pool) -> list[UUID]:
 async def _kit(settings: Settings, system_pool: Pool, web_pool: Pool, companies: list[UUID]) -> Kit:
     client = await connect(settings)
     engine = Affiliations(client, settings.temporal_task_queue, timedelta(seconds=STEP_SECONDS / 3))
+    rights = CoverageRights(client, settings.temporal_task_queue, timedelta(seconds=STEP_SECONDS / 3))
     fields = cipher(settings)
     access = AccessService(web_pool, system_pool, engine, fields, Limiter(system_pool, fields))
     files = vault(settings)
@@ -144,7 +146,7 @@ async def _kit(settings: Settings, system_pool: Pool, web_pool: Pool, companies:
         enrolments=EnrolmentService(web_pool, engine, fields, access),
         documents=DocumentService(web_pool, fields, intake, teller),
         checks=DocumentCheckService(system_pool, fields, files, intake, teller),
-        deliveries=DeliveryService(system_pool, engine, providers(system_pool, settings).post),
+        deliveries=DeliveryService(system_pool, engine, providers(system_pool, settings).post, rights),
         nir_index=lambda nir: fields.blind_index(nir, "nir"),
         employer=Caller(CALLER_ID, tuple(companies), frozenset({Scope.read, Scope.write})),
         staff=Caller(CALLER_ID, (), STAFF_SCOPES[StaffRole.write]),

@@ -1,10 +1,13 @@
-"""« Attestation d’affiliation »: who is covered since when, by which contract; one page, in French, as tagged PDF."""
+"""« Attestation d’affiliation », « Attestation de radiation »: who is or was covered, when, by which contract.
+
+One page, in French, as tagged PDF.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from domain.formulas import Formula, parse_formula_code
 from domain.identifiers import Civility
@@ -40,17 +43,48 @@ class CertificateContent:
     issued_on: date
 
 
+@dataclass(frozen=True)
+class Portability:
+    """What a certificate of the end says of portability; None for either day: it is not open, or not decided yet."""
+
+    opening: Literal["open", "closed", "review"]
+    first: date | None = None
+    last: date | None = None
+
+
 def render_certificate(content: CertificateContent) -> bytes:
     """The PDF of this certificate. Raises ValueError for an unknown formula, KeyError for an unknown insurer."""
+    data = _page(content, "Attestation d’affiliation", _contract(content), _ending(content))
+    return typeset.render("certificate.typ", content.issued_on, data, _images(content))
+
+
+def render_radiation(content: CertificateContent, portability: Portability) -> bytes:
+    """The PDF of the certificate that the cover with this employer ends. Raises as `render_certificate`, and ValueError
+    when no end is known."""
+    data = radiation_page(content, portability)
+    return typeset.render("certificate.typ", content.issued_on, data, _images(content))
+
+
+def radiation_page(content: CertificateContent, portability: Portability) -> dict[str, Any]:
+    """The same as the page of another document. Raises as `render_radiation`."""
+    if content.ends_on is None:
+        raise ValueError("no end is known")
+    contract = [*_contract(content), ("Portabilité", _portability(portability))]
+    return _page(content, "Attestation de radiation", contract, _radiated(content))
+
+
+def _page(
+    content: CertificateContent, title: str, contract: list[tuple[str, str]], ending: list[str]
+) -> dict[str, Any]:
     reference = typeset.printable(content.reference)
-    data = {
+    return {
         "lang": "fr",
         "region": "FR",
         "sizes": typeset.sizes(Language.fr),
         "reference": reference,
         "words": {
-            "document": f"Attestation d’affiliation {house.NAME} – {reference}",
-            "title": "Attestation d’affiliation",
+            "document": f"{title} {house.NAME} – {reference}",
+            "title": title,
             "person": "La personne",
             "contract": "Le contrat",
             "reference": "Référence",
@@ -58,12 +92,14 @@ def render_certificate(content: CertificateContent) -> bytes:
         },
         "statement": _marked(*_statement(content)),
         "person": _facts(_person(content)),
-        "contract": _facts(_contract(content)),
-        "ending": [_marked(text) for text in _ending(content)],
+        "contract": _facts(contract),
+        "ending": [_marked(text) for text in ending],
         "contact": _marked(f"Une question ? {house.HELPLINE} (numéro non surtaxé), {house.HELPLINE_HOURS}."),
     }
-    images = {"reference_qr": typeset.qr_svg(content.reference)}
-    return typeset.render("certificate.typ", content.issued_on, data, images)
+
+
+def _images(content: CertificateContent) -> dict[str, str]:
+    return {"reference_qr": typeset.qr_svg(content.reference)}
 
 
 def _statement(content: CertificateContent) -> list[str | Run]:
@@ -114,6 +150,23 @@ def _ending(content: CertificateContent) -> list[str]:
         "d’après les informations connues ce jour-là. Une fin de contrat déclarée ensuite met fin à la couverture.",
         "Elle ne remplace pas la carte de tiers payant et ne dit rien des remboursements.",
     ]
+
+
+def _radiated(content: CertificateContent) -> list[str]:
+    issued = short_date_in_words(content.issued_on)
+    return [
+        f"Cette attestation de fin de couverture est établie le {issued}, d’après les informations connues ce jour-là. "
+        "Elle est à remettre, si besoin, à un nouvel employeur ou à un autre organisme de complémentaire santé.",
+        "La portabilité est le maintien gratuit de la couverture pendant l’indemnisation par France Travail (article "
+        "L911-8 du code de la sécurité sociale). Elle cesse avant sa date de fin si l’indemnisation s’arrête.",
+    ]
+
+
+def _portability(portability: Portability) -> str:
+    if portability.first is not None and portability.last is not None:
+        first, last = short_date_in_words(portability.first), short_date_in_words(portability.last)
+        return f"Possible du {first} au {last}, sur justificatif de France Travail"
+    return "À l’étude" if portability.opening == "review" else "Non ouverte"
 
 
 def _name(content: CertificateContent) -> str:

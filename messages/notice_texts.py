@@ -15,6 +15,7 @@ STAFF_SIGN_IN = "/gestion/connexion"
 FORGOTTEN = "/mot-de-passe-oublie"
 RIGHTS = "/habilitations"
 PROFILE = "/profil"
+EXPORTS = "/salaries/affilies/exports"
 
 
 @dataclass(frozen=True)
@@ -365,6 +366,31 @@ TEXTS: Mapping[str, NoticeText] = MappingProxyType(
             page=RIGHTS,
             facts=True,
             alarm="Révoquez la clé, puis appelez-nous.",
+        ),
+        # --- exports
+        "export_ready": NoticeText(
+            subject="Votre export est prêt",
+            title="Votre export est prêt",
+            says=(
+                "Le fichier que vous avez demandé vous attend dans votre espace. Un code de sécurité peut vous être "
+                "demandé pour le télécharger.",
+                "Il est disponible pendant 24 heures, puis il est supprimé.",
+            ),
+            button="Télécharger le fichier",
+            page=EXPORTS,
+            facts=True,
+            alarm=_NOT_YOU,
+            reset=True,
+        ),
+        "export_failed": NoticeText(
+            subject="Votre export n’a pas abouti",
+            title="Votre export n’a pas abouti",
+            says=(
+                "Le fichier que vous avez demandé n’a pas pu être préparé, de notre fait. Aucune donnée n’est perdue.",
+                "Demandez-le de nouveau depuis votre espace. Si cela se reproduit, appelez-nous.",
+            ),
+            button="Voir mes exports",
+            page=EXPORTS,
         ),
         "establishment_added": NoticeText(
             subject="Un établissement a été ajouté",

@@ -54,6 +54,9 @@ class NoticeKind(StrEnum):
     review_lapsed = "review_lapsed"
     api_key_created = "api_key_created"
     establishment_added = "establishment_added"
+    # exports
+    export_ready = "export_ready"
+    export_failed = "export_failed"
     # mandates
     mandate_asked = "mandate_asked"  # to the administrators; subject: mandate
     mandate_accepted = "mandate_accepted"  # to the declarant; details: {"ends_on": date}

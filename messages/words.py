@@ -53,6 +53,10 @@ MESSAGE_KINDS = _words(
         "postal_fallback": "Passage au courrier postal",
         "missing_pieces": "Demande de pièces",
         "confirmation": "Confirmation",
+        "cover_end": "Fin de couverture et portabilité",
+        "proof_reminder": "Demande de justificatif de portabilité",
+        "portability_end": "Fin de portabilité",
+        "rights_restored": "Reprise des droits",
     }
 )
 
@@ -250,6 +254,20 @@ LOOK_AS_REASONS = _words(
 
 # « Statut du contrat » of an insured person.
 CONTRACT_STATES = _words({"current": "En cours", "coming": "À venir", "ended": "Terminé"})
+
+EXPORT_KINDS = _words({"insured": "Salariés affiliés", "evidence": "Dossier de preuves (Urssaf)"})
+EXPORT_FORMS = _words({"xlsx": "Excel", "csv": "CSV", "zip": "ZIP"})
+EXPORT_STATES = _words(
+    {
+        "asked": "Code demandé",
+        "waiting": "En attente",
+        "running": "En préparation",
+        "done": "Prêt",
+        "failed": "Échec",
+        "cancelled": "Annulé",
+        "expired": "Supprimé",
+    }
+)
 
 # « Statut professionnel » as the guide writes it of an insured person.
 ACTIVE_STATUSES = _words({"NC": "ACTIF NON CADRE", "C": "ACTIF CADRE"})

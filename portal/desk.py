@@ -101,7 +101,7 @@ def with_query(path: str, **given: object) -> str:
 async def home(request: Request, caller: StaffUser, use: Use) -> Response:
     """How much waits, since when, what becomes of our messages; and the way to one file."""
     backlog, outcomes = await asyncio.gather(use.desk.backlog(caller), use.desk.outcomes(caller))
-    day = await use.paper_desk.day(caller, 1)
+    day, dsn_changes = await asyncio.gather(use.paper_desk.day(caller, 1), use.dsn_imports.count_to_decide(caller))
     return await desk_page(
         request,
         caller,
@@ -111,6 +111,7 @@ async def home(request: Request, caller: StaffUser, use: Use) -> Response:
         waiting=[one for one in backlog.counts if one.files],
         late=sum(one.late for one in backlog.counts),
         recorded=day.count,
+        dsn_changes=dsn_changes,
         ages=_ages_chart(backlog.ages),
         outcomes=_outcomes_chart(outcomes),
     )

@@ -17,6 +17,7 @@ from domain.affiliation import DeclineReason, Status
 from domain.enrolment import form
 from domain.media import Language
 from domain.working_time import paris_date
+from messages.catalogue import Catalogue
 from messages.errors import error_text
 from portal.forms import Fields
 from portal.frame import (
@@ -36,6 +37,7 @@ from services.access import Access, LinkRecovery, Opened, Proof
 from services.callers import EmployeeCaller
 from services.enrolments import ChosenLanguage, Decline, DocumentNeed, EnrolmentView
 from services.fields import validated
+from services.known_person import offered as offered_again
 from services.problems import (
     BirthDateNeeded,
     InvalidFields,
@@ -179,11 +181,16 @@ async def prove(request: Request, employee: Employee, fields: Fields, use: Use) 
         left = int(str(wrong.extensions["tries_left"]))
         return _locked_page(request, view, "", 422, typed, t.text("page.locked.wrong", left))
     except TooManyTries as paused:
-        until = paused.extensions["retry_at"]
-        assert isinstance(until, datetime)
-        moment = t.text("page.day_and_time", day=t.full_day(paris_date(until)), time=t.time(until))
-        return with_retry(employee_page(request, "paused", 429, t, until=moment), paused)
+        return paused_page(request, t, paused)
     return see_other("/dossier")
+
+
+def paused_page(request: Request, t: Catalogue, paused: TooManyTries) -> Response:
+    """Too many wrong birth dates: until when."""
+    until = paused.extensions["retry_at"]
+    assert isinstance(until, datetime)
+    moment = t.text("page.day_and_time", day=t.full_day(paris_date(until)), time=t.time(until))
+    return with_retry(employee_page(request, "paused", 429, t, until=moment), paused)
 
 
 @router.get("/dossier/recu.pdf")
@@ -251,6 +258,7 @@ async def _draft_page(
         documents=[(need_label(t, need), need.received) for need in needs],
         certain=bool(view.documents),
         saved=when(t, view.saved_at) if view.saved_at else "",
+        known=offered_again(view),
         note=note,
     )
 

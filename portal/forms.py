@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import parse_qs
 
 from fastapi import Depends, Request
@@ -26,8 +26,16 @@ class UnreadableForm(Problem):
         super().__init__("Le formulaire n’a pas pu être lu. Revenez à la page précédente, puis recommencez.")
 
 
+OWNER: Final = "pour"  # the field by which a form says whose session it was shown in
+
+
 async def form_fields(request: Request) -> dict[str, str]:
-    """The fields by name, without the token that `web.csrf` looks at. Raises UnreadableForm.
+    """What was typed, by the fields' names. Raises UnreadableForm."""
+    return {name: text for name, text in (await sent_fields(request)).items() if name not in (FIELD, OWNER)}
+
+
+async def sent_fields(request: Request) -> dict[str, str]:
+    """The same with the token that `web.csrf` looks at, and the owner. Raises UnreadableForm.
 
     The body's size is limited for the whole application.
     """
@@ -40,7 +48,7 @@ async def form_fields(request: Request) -> dict[str, str]:
         raise UnreadableForm() from None
     if any(len(values) > 1 for values in fields.values()):
         raise UnreadableForm()
-    return {name: values[0] for name, values in fields.items() if name != FIELD}
+    return {name: values[0] for name, values in fields.items()}
 
 
 Fields = Annotated[dict[str, str], Depends(form_fields)]

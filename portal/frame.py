@@ -29,6 +29,7 @@ _SHOWN_AT: Final = {
     "/dossier/naissance": "/dossier",
     "/dossier/langue": "/dossier",
     "/dossier/envoi": "/dossier/verification",
+    "/dossier/deja-affilie/code/envoi": "/dossier/deja-affilie/code",
     "/dossier/documents": "/dossier/etapes/documents",
 }
 

@@ -93,8 +93,11 @@ async def home(request: Request, caller: UserCaller, use: Use, fait: Done = "") 
     if not caller.companies:
         me = await use.profile.me(caller)
         return space_page(request, "home_empty", who=who, me=me, switched=switched)
-    figures, latest, rights = await asyncio.gather(
-        use.figures.overview(caller), use.latest_events.page(caller, MOVING, LAST_EVENTS), _of_rights(caller, use)
+    figures, latest, rights, hires = await asyncio.gather(
+        use.figures.overview(caller),
+        use.latest_events.page(caller, MOVING, LAST_EVENTS),
+        _of_rights(caller, use),
+        use.hire_proposals.count(caller),
     )
     return space_page(
         request,
@@ -105,7 +108,8 @@ async def home(request: Request, caller: UserCaller, use: Use, fait: Done = "") 
         to_correct=figures.to_correct,
         more_to_correct=figures.more_to_correct,
         rights=rights,
-        nothing_to_do=not (figures.to_correct or rights.review or rights.asked or rights.recoveries),
+        hires=hires,
+        nothing_to_do=not (figures.to_correct or hires or rights.review or rights.asked or rights.recoveries),
         month=month_in_words(figures.today),
         tiles=[_tile(one, figures) for one in figures.month],
         latest=latest.items,

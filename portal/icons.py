@@ -77,6 +77,7 @@ ICONS: Final = {
     "eye": "eye",
     "paper": "file-pen-line",
     "inbox": "inbox",
+    "dsn": "file-input",
     "chart": "chart-column",
     "info": "info",
     "external": "external-link",

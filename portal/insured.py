@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from domain.coverage_rights import Right
 from domain.formulas import ProfessionalStatus, formula_codes, parse_formula_code
 from domain.identifiers import InvalidValue, parse_nir, parse_siren, parse_siret
 from domain.insured import ContractState
 from messages import words
 from messages.typography import NBSP, french
+from portal import coverage_wording
 from portal.forms import Fields
 from portal.pages import see_other
 from portal.space import SpaceRoute, signed_in_page
@@ -41,6 +43,14 @@ _ORDERS: Final = {
     "-date": InsuredOrder.date_backwards,
 }
 STATE_ICONS: Final = {"current": "good", "coming": "clock", "ended": "abandoned"}
+RIGHT_ICONS: Final = {
+    Right.active: "good",
+    Right.portability: "good",
+    Right.suspended: "pause",
+    Right.none: "abandoned",
+}
+# What the page says of what was just done, by the code in its address.
+DONE: Final = {"annulee": french("La fin du contrat est annulée : la couverture continue comme avant.")}
 
 # What the parts of a formula's code mean.
 _AGREEMENT: Final = "Convention collective nationale des hôtels, cafés, restaurants"
@@ -84,6 +94,11 @@ class Asked:
         return any(getattr(self, name) for name in _FILTERS)
 
     @property
+    def given(self) -> dict[str, str]:
+        """What it is asked for, by the names of its address, whatever the page."""
+        return {name: value for name in _READERS if name != "suite" and (value := getattr(self, name))}
+
+    @property
     def filters(self) -> InsuredFilters:
         return InsuredFilters(
             siren=self.siren or None,
@@ -93,7 +108,7 @@ class Asked:
             professional_status=ProfessionalStatus(self.statut) if self.statut else None,
             formula=self.contrat or None,
             q=self.assure or None,
-            people=_people(self.personne) if self.personne else None,
+            people=people_of(self.personne) if self.personne else None,
             order=_ORDERS[self.tri],
         )
 
@@ -109,22 +124,22 @@ def _replaced(asked: Asked, given: Mapping[str, Any]) -> Asked:
     return replace(asked, **given)
 
 
-def _people(text: str) -> tuple[UUID, ...]:
+def people_of(text: str) -> tuple[UUID, ...]:
     return () if text == NOBODY else tuple(UUID(one) for one in text.split(",")[:_MOST_PEOPLE])
 
 
 def _ids(text: str) -> str:
-    return ",".join(str(one) for one in _people(text)) or NOBODY
+    return ",".join(str(one) for one in people_of(text)) or NOBODY
 
 
-def _part(text: str) -> str:
+def name_part(text: str) -> str:
     return validated(_Part, {"part": text[:100]}).part
 
 
 def _name(text: str) -> str:
     if looks_like_nir(text):
         raise ValueError("a social-security number in an address")
-    return _part(text)
+    return name_part(text)
 
 
 def _order(text: str) -> str:
@@ -136,7 +151,7 @@ def _order(text: str) -> str:
 _READERS: Final[dict[str, Callable[[str], str]]] = {
     "siren": parse_siren,
     "siret": parse_siret,
-    "etablissement": _part,
+    "etablissement": name_part,
     "etat": lambda text: ContractState(text).value,
     "statut": lambda text: ProfessionalStatus(text).value,
     "contrat": lambda text: parse_formula_code(text).code,
@@ -156,7 +171,7 @@ _NOT_UNDERSTOOD: Final = {
 }
 
 
-def _read(given: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
+def read_asked(given: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
     """What was understood, and in words what was not, by its name."""
     asked, wrong = Asked(), {}
     for name, read in _READERS.items():
@@ -172,7 +187,7 @@ def _read(given: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
 
 @router.get(LIST)
 async def overview(request: Request, caller: UserCaller, use: Use) -> Response:
-    asked, wrong = _read(request.query_params)
+    asked, wrong = read_asked(request.query_params)
     asked = replace(asked, notes=tuple(dict.fromkeys(wrong.values())))
     try:
         listed = await use.insured.listed(caller, asked.filters, PAGE_ROWS, asked.suite or None)
@@ -188,7 +203,7 @@ async def search(request: Request, caller: UserCaller, fields: Fields, use: Use)
     was found by it (security.md R-06)."""
     typed = {name: fields.get(name, "")[:_MOST].strip() for name in _READERS if name != "suite"}
     nir = typed["assure"] if looks_like_nir(typed["assure"]) else ""
-    asked, wrong = _read({**typed, "assure": ""} if nir else typed)
+    asked, wrong = read_asked({**typed, "assure": ""} if nir else typed)
     if nir:
         try:
             found = await use.insured.recognise(caller, parse_nir(nir))
@@ -295,8 +310,15 @@ def _chips(asked: Asked, page: InsuredPage) -> list[Chip]:
 
 
 @router.get(ONE)
-async def one(insured_id: UUID, request: Request, caller: UserCaller, use: Use) -> Response:
+async def one(
+    insured_id: UUID,
+    request: Request,
+    caller: UserCaller,
+    use: Use,
+    done: Annotated[str, Query(alias="fait", max_length=40)] = "",
+) -> Response:
     detail = await use.insured.detail(caller, insured_id)
+    rights = await use.coverage_rights.history(caller, insured_id)
     return await signed_in_page(
         request,
         caller,
@@ -306,6 +328,13 @@ async def one(insured_id: UUID, request: Request, caller: UserCaller, use: Use) 
         formula=_in_words(detail),
         dependants=_dependants(detail),
         state_icons=STATE_ICONS,
+        note=DONE.get(done, ""),
+        rights=rights,
+        right_icon=RIGHT_ICONS[rights.today.right],
+        after=coverage_wording.portability_sentence(rights.end) if rights.end else "",
+        suspensions=[coverage_wording.suspension_sentence(one) for one in rights.suspensions],
+        happened=coverage_wording.history_lines(rights.history),
+        others=[period for period in detail.history if period.id != insured_id],
     )
 
 

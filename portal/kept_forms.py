@@ -1,11 +1,12 @@
-"""A long form outlives its session: what was typed is not lost when the session has ended, when its token is that of a
-former one, or when the company was switched in another tab.
+"""What was typed outlives its session: it is not lost when the session has ended, when its token is that of a former
+one, or when the company was switched in another tab.
 
-Nothing is kept on the server, as a form may hold a NIR. The page that says what happened carries what was typed as one
-sealed field, which shows nothing to whoever stands before the screen and only opens again after sign-in, within hours,
-for the same user in the same browser (the visit's cookie is part of the seal). Opening it shows the form again, with
-the new session's token; nothing is done with it before the person sends it themselves. As the session's own token is
-not known to that page, it carries the visit's, like every page without a session (`web.csrf.own_pages_only`).
+Nothing is kept on the server, as a form may hold a NIR. The page that says what happened (`portal.space.SpaceRoute`)
+carries what was typed as one sealed field, which shows nothing to whoever stands before the screen and only opens again
+after sign-in, within hours, for the same user in the same browser (the visit's cookie is part of the seal). Opening it
+shows it again (`portal.resume`, or the form itself), with the new session's token; nothing is done with it before the
+person sends it themselves. As the session's own token is not known to that page, it carries the visit's, like every
+page without a session (`web.csrf.own_pages_only`). A form with a password or a code is not kept.
 """
 
 from __future__ import annotations
@@ -15,107 +16,107 @@ import binascii
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
-from urllib.parse import urlencode
+from typing import Any, Final
 
-from fastapi import Request, Response
+from fastapi import Request
 
 from domain.rights import UserKind
 from gateways.encryption import CannotDecrypt, FieldCipher
-from portal.forms import UnreadableForm, form_fields
-from portal.space import SIGN_IN, SpaceRoute, space_page
+from portal.forms import OWNER, UnreadableForm, form_fields, sent_fields
+from portal.menu import of_staff
 from services.callers import Caller
-from services.problems import CompanySwitched, CsrfRefused, NotAuthenticated, Problem, TermsNotAccepted
+from services.problems import CsrfRefused
 from web.cookies import SESSION_OF, Cookie, cookie_of
 from web.csrf import own_pages_only, own_site_only
-from web.denials import tell_denial
 from web.parts import Parts
 
 HOURS: Final = 2
 SEALED: Final = "saisie"  # the field that carries what was typed
-OWNER: Final = "pour"  # the field by which a form says whose session it was shown in
-_MOST_TYPED = 300  # characters a field
+_MOST_TYPED = 2_000  # characters a field
 _MOST_SEALED = 40_000
+_SECRETS = ("password", "current", "new", "code")
+_KEYS = ("cle", "key")  # by which sending twice is sending once: nobody typed them
+_WORTH = 2  # fields; a button alone is pressed again
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A form that is kept: where it is shown, where it is opened again, and the fields it has."""
+    """A form that is shown again itself: where it is shown, where it is opened again, and the fields it has."""
 
     shown: str
     again: str
     fields: tuple[str, ...]
 
 
-class KeepingRoute(SpaceRoute):
-    """A route of such a form; `kept` is set by the subclass."""
+@dataclass(frozen=True)
+class Sealed:
+    """`path`: where it was sent to."""
 
-    kept: Kept
+    text: str
+    path: str
 
-    async def answer(self, request: Request, problem: Problem) -> Response:
-        if "hx-request" in request.headers:  # a piece of a page: what went wrong must not take its place
-            await tell_denial(request, problem)
-            return Response(status_code=max(400, problem.status))
-        if request.method == "POST" and isinstance(
-            problem, (NotAuthenticated, CsrfRefused, CompanySwitched, TermsNotAccepted)
-        ):
-            sealed = await self._sealed(request)
-            if sealed is not None:
-                await tell_denial(request, problem)
-                return space_page(
-                    request,
-                    "kept",
-                    problem.status,
-                    reason=problem.code,
-                    sign_in=f"{SIGN_IN}?{urlencode({'suite': self.kept.shown})}",
-                    again=self.kept.again,
-                    name=SEALED,
-                    sealed=sealed,
-                    hours=HOURS,
-                )
-        return await super().answer(request, problem)
 
-    async def _sealed(self, request: Request) -> str | None:
-        """What was typed; None: nothing, or not on a page of ours."""
-        use: Parts = request.app.state.parts
-        try:
-            await own_site_only(request, use)
-            fields = await form_fields(request)
-        except (CsrfRefused, UnreadableForm):
-            return None
-        visit = cookie_of(request, Cookie.visit, use.config)
-        if visit is None:
-            return None
-        if SEALED in fields:  # not signed in yet: the same again
-            return fields[SEALED][:_MOST_SEALED]
-        typed = {name: fields[name][:_MOST_TYPED] for name in self.kept.fields if fields.get(name)}
-        return seal(use.cipher, visit, fields.get(OWNER, ""), typed) if typed else None
+@dataclass(frozen=True)
+class Opened:
+    path: str
+    typed: dict[str, str]
+
+
+async def sealed_form(request: Request, use: Parts, kept: Kept | None) -> Sealed | None:
+    """What was typed; None: nothing, a secret, or not on a page of ours."""
+    try:
+        await own_site_only(request, use)
+        fields = await form_fields(request)
+        owner = (await sent_fields(request)).get(OWNER, "")
+    except (CsrfRefused, UnreadableForm):
+        return None
+    visit = cookie_of(request, Cookie.visit, use.config)
+    if visit is None or any(name in fields for name in _SECRETS):
+        return None
+    if SEALED in fields:  # not signed in yet: the same again
+        content = _content(use.cipher, visit, fields)
+        return Sealed(fields[SEALED], content["path"]) if content is not None else None
+    names = kept.fields if kept is not None else tuple(fields)
+    typed = {name: fields[name][:_MOST_TYPED] for name in names if fields.get(name)}
+    worth = 1 if kept is not None else _WORTH
+    if not owner or len(typed.keys() - set(_KEYS)) < worth:
+        return None
+    return Sealed(seal(use.cipher, visit, owner, request.url.path, typed), request.url.path)
 
 
 async def signed_in_again(request: Request, use: Parts) -> Caller:
-    """Who opens what was kept: signed in, from the page that carries it. Raises NotAuthenticated, TermsNotAccepted,
-    CsrfRefused."""
-    session = cookie_of(request, SESSION_OF[UserKind.employer], use.config)
-    caller = await use.sessions.caller(session, UserKind.employer)
+    """Who opens what was kept: signed in where it was typed, from the page that carries it. Raises NotAuthenticated,
+    TermsNotAccepted, CsrfRefused."""
+    visit = cookie_of(request, Cookie.visit, use.config) or ""
+    kind = UserKind.employer
+    with suppress(UnreadableForm):  # whoever is not signed in is told that first
+        content = _content(use.cipher, visit, await sent_fields(request))
+        kind = UserKind.staff if content is not None and of_staff(content["path"]) else kind
+    caller = await use.sessions.caller(cookie_of(request, SESSION_OF[kind], use.config), kind)
     request.state.caller = caller
     await own_pages_only(request, use)
     return caller
 
 
-def seal(cipher: FieldCipher, visit: str, owner: str, typed: Mapping[str, str]) -> str:
-    content = json.dumps({"until": int(time.time()) + HOURS * 3600, "owner": owner, "typed": dict(typed)})
-    return base64.urlsafe_b64encode(cipher.encrypt(content, "page", "kept", visit)).decode()
+def seal(cipher: FieldCipher, visit: str, owner: str, path: str, typed: Mapping[str, str]) -> str:
+    content = {"until": int(time.time()) + HOURS * 3600, "owner": owner, "path": path, "typed": dict(typed)}
+    return base64.urlsafe_b64encode(cipher.encrypt(json.dumps(content), "page", "kept", visit)).decode()
 
 
-def opened(request: Request, use: Parts, caller: Caller, fields: Mapping[str, str]) -> dict[str, str] | None:
-    """What was typed. None: too late, another's, or not what we sealed for this browser."""
-    visit = cookie_of(request, Cookie.visit, use.config) or ""
+def opened(request: Request, use: Parts, caller: Caller, fields: Mapping[str, str]) -> Opened | None:
+    """None: too late, another's, or not what we sealed for this browser."""
+    content = _content(use.cipher, cookie_of(request, Cookie.visit, use.config) or "", fields)
+    if content is None or content["until"] < time.time() or content["owner"] != caller.id:
+        return None
+    return Opened(content["path"], {str(name): str(text) for name, text in content["typed"].items()})
+
+
+def _content(cipher: FieldCipher, visit: str, fields: Mapping[str, str]) -> dict[str, Any] | None:
     try:
         sealed = base64.urlsafe_b64decode(fields.get(SEALED, "")[:_MOST_SEALED].encode())
-        content = json.loads(use.cipher.decrypt(sealed, "page", "kept", visit))
+        content: dict[str, Any] = json.loads(cipher.decrypt(sealed, "page", "kept", visit))
     except (CannotDecrypt, binascii.Error, ValueError):
         return None
-    if content["until"] < time.time() or content["owner"] != caller.id:
-        return None
-    return {str(name): str(text) for name, text in content["typed"].items()}
+    return content

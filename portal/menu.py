@@ -82,9 +82,18 @@ _EMPLOYEES = Section(
         Page("Suivi des affiliations", "/salaries/suivi"),
         Page("Pré-affiliation", "/salaries/pre-affiliation"),
         Page("Mes salariés affiliés", "/salaries/affilies"),
+        Page("Radiation contexte sans DSN", "/salaries/radiation"),
     ),
 )
 _LIBRARY = _one("Mes documents pratiques", "library", "/documents")
+_LIBRARY_OF_ADMINISTRATORS = Section(
+    "Mes documents pratiques",
+    "library",
+    (
+        Page("Mes documents pratiques", "/documents"),
+        Page("Dossier de preuves (Urssaf)", "/documents/dossier-de-preuves"),
+    ),
+)
 _RIGHTS = Section(
     "Mes habilitations",
     "key",
@@ -105,11 +114,20 @@ _EMPLOYERS_TOOLS = (
 _STAFF_SECTIONS = (
     _one("À traiter", "inbox", DESK + "/a-traiter"),
     Section(
+        "DSN",
+        "dsn",
+        (
+            Page("Fichiers DSN", DESK + "/dsn"),
+            Page("Changements à confirmer", DESK + "/dsn/a-confirmer"),
+        ),
+    ),
+    Section(
         "Dossiers",
         "files",
         (
             Page("Rechercher un dossier", DESK + "/dossiers"),
             Page("Retours papier", DESK + "/retours-papier"),
+            Page("Droits à décider", DESK + "/droits"),
             Page("Envois", DESK + "/envois"),
         ),
     ),
@@ -126,11 +144,17 @@ _ACCOUNTS = _one("Comptes", "staff", DESK + "/comptes")
 _STAFF_TOOLS = (_one("Mon profil", "person", "/profil"),)
 
 
+def of_staff(path: str) -> bool:
+    """Whether a page is of staff's desk."""
+    return path == DESK or path.startswith(f"{DESK}/")
+
+
 def menu_of(who: Greeting) -> Menu:
     if who.staff:
         accounts = (_ACCOUNTS,) if who.looks_after_accounts else ()
         return Menu(Page("Accueil", DESK), (*_STAFF_SECTIONS, *accounts), _STAFF_TOOLS)
     rights = (_RIGHTS,) if who.administers else ()
+    library = _LIBRARY_OF_ADMINISTRATORS if who.administers else _LIBRARY
     # whoever looks at a company in its place has no profile there
     tools = _EMPLOYERS_TOOLS[:-1] if who.look_as else _EMPLOYERS_TOOLS
-    return Menu(Page("Accueil", HOME), (_CONTRACTS, _EMPLOYEES, _LIBRARY, *rights, _REQUESTS), tools)
+    return Menu(Page("Accueil", HOME), (_CONTRACTS, _EMPLOYEES, library, *rights, _REQUESTS), tools)

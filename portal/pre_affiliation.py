@@ -22,9 +22,9 @@ from domain.identifiers import masked_nir
 from domain.working_time import french_date, paris_date
 from messages.typography import french
 from portal.forms import Fields
-from portal.kept_forms import OWNER, KeepingRoute, Kept, opened, signed_in_again
+from portal.kept_forms import Kept, opened, signed_in_again
 from portal.pages import fragment, see_other
-from portal.space import space_page
+from portal.space import SpaceRoute, space_page
 from services.callers import Caller, Scope
 from services.declarations import PreAffiliation
 from services.enrolment_form import TypedDay
@@ -55,7 +55,7 @@ _MOST_LOOKS: Final = 6  # at the page of the result, while the invitation is bei
 CHECKS: Final = ("personne", "regime", "email", "telephone", "adresse")
 
 
-class Route(KeepingRoute):
+class Route(SpaceRoute):
     kept = Kept(FORM, AGAIN, TYPED)
 
 
@@ -89,6 +89,13 @@ async def go_on(request: Request, caller: UserCaller, fields: Fields, use: Use) 
         return await _form(request, caller, use, fields, checked=True, already=str(problem.extensions["id"]))
 
 
+@router.post(f"{FORM}/dsn/{{proposal_id:uuid}}")
+async def from_dsn(proposal_id: UUID, request: Request, caller: UserCaller, use: Use) -> Response:
+    """The form begun with what the company's own DSN says of somebody; nothing of them stands in the address."""
+    typed = await use.hire_proposals.typed(caller, proposal_id)
+    return await _form(request, caller, use, typed, checked=True, from_dsn=True)
+
+
 @router.post(CHECK)
 async def check(caller: UserCaller, fields: Fields, use: Use) -> Response:
     """One region of the form, looked at while it is typed."""
@@ -108,10 +115,10 @@ async def again(
     request: Request, caller: Annotated[Caller, Depends(again_caller)], fields: Fields, use: Use
 ) -> Response:
     """What was kept when the session ended, in the form again."""
-    typed = opened(request, use, caller, fields)
-    if typed is None:
+    kept = opened(request, use, caller, fields)
+    if kept is None:
         return see_other(f"{FORM}?perdu=oui")
-    return await _form(request, caller, use, typed, checked=True, kept=True)
+    return await _form(request, caller, use, kept.typed, checked=True, kept=True)
 
 
 @router.get(CHECK)
@@ -134,6 +141,7 @@ async def _form(
     told: bool = False,
     kept: bool = False,
     already: str = "",
+    from_dsn: bool = False,
 ) -> Response:
     """`checked`: with all advice, as scripts would have shown it; `told`: the page says so."""
     who, found = await asyncio.gather(greeting(use.system, caller), _places(caller, use, places))
@@ -149,11 +157,12 @@ async def _form(
         places=_by_company(found),
         alone=len(found) == 1,
         advice=advice,
-        owner={"name": OWNER, "value": caller.id},
         told=told,
         lost="perdu" in request.query_params,
         kept=kept,
         already=already,
+        from_dsn=from_dsn,
+        hires=await use.hire_proposals.count(caller),
     )
 
 
@@ -194,7 +203,6 @@ async def _review(
         steps=planned(preview.steps),
         advice=advice,
         key=uuid4(),
-        owner={"name": OWNER, "value": caller.id},
     )
 
 
@@ -210,6 +218,7 @@ async def send(request: Request, caller: UserCaller, fields: Fields, use: Use) -
         return await _form(request, caller, use, fields, in_words(wrong), checked=True)
     except AlreadyOpen as problem:
         return await _form(request, caller, use, fields, checked=True, already=str(problem.extensions["id"]))
+    await use.hire_proposals.followed(caller, declared.id)
     return see_other(f"{FORM}/{declared.id}/faite")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request, Response
@@ -11,11 +11,14 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from domain.rights import UserKind
-from portal.menu import DESK, HOME, menu_of
+from portal.kept_forms import HOURS, SEALED, Kept, Sealed, sealed_form
+from portal.menu import DESK, HOME, menu_of, of_staff
 from portal.pages import PAGE_POLICY, PageRoute, page, see_other, with_retry
 from services.callers import Caller
 from services.greetings import Greeting, greeting
 from services.problems import (
+    CompanySwitched,
+    CsrfRefused,
     FieldError,
     InvalidFields,
     NotAuthenticated,
@@ -32,7 +35,10 @@ from web.parts import Parts
 
 SIGN_IN = "/connexion"
 STAFF_SIGN_IN = f"{DESK}{SIGN_IN}"
+RESUME = "/reprendre"
 _MOST_PATH = 200
+# By which what is sent could be lost; the last two say that the page is another session's or company's.
+_LOSING: Final = (NotAuthenticated, TermsNotAccepted, CsrfRefused, CompanySwitched)
 SPACE_POLICY = f"{PAGE_POLICY}; script-src 'self'; connect-src 'self'"
 
 
@@ -137,13 +143,22 @@ class SpaceRoute(PageRoute):
     """A route whose problems are pages; what is missing first (a session, a code, the terms) is asked for, then the
     person comes back."""
 
+    kept: ClassVar[Kept | None] = None  # of the routes of a form that is shown again itself
+
     async def answer(self, request: Request, problem: Problem) -> Response:
         await tell_denial(request, problem)
-        # what was looked at is looked at again; what was sent comes from a page that is
-        seen = request.url.path if request.method in SAFE else urlsplit(request.headers.get("referer", "")).path
-        after = urlencode({"suite": own_path(seen, DESK if _of_staff(request) else HOME)})
+        if self.kept is not None and "hx-request" in request.headers:
+            # a piece of a page that holds more than is sent: what went wrong must not take its place
+            return Response(status_code=max(400, problem.status))
+        losing = _LOSING if self.kept is not None else _LOSING[:2]
+        if request.method == "POST" and "hx-request" not in request.headers and isinstance(problem, losing):
+            sealed = await sealed_form(request, request.app.state.parts, self.kept)
+            if sealed is not None:
+                return _kept_page(request, problem, self.kept, sealed)
+        staff = of_staff(request.url.path)
+        after = urlencode({"suite": _seen(request, staff)})
         if isinstance(problem, NotAuthenticated):
-            return _go(request, f"{STAFF_SIGN_IN if _of_staff(request) else SIGN_IN}?{after}")
+            return _go(request, f"{STAFF_SIGN_IN if staff else SIGN_IN}?{after}")
         if isinstance(problem, TermsNotAccepted):
             return _go(request, f"/conditions/nouvelles?{after}")
         if isinstance(problem, StepUpNeeded):
@@ -163,8 +178,26 @@ class SpaceRoute(PageRoute):
         return with_retry(page, problem)
 
 
-def _of_staff(request: Request) -> bool:
-    return request.url.path == DESK or request.url.path.startswith(f"{DESK}/")
+def _kept_page(request: Request, problem: Problem, kept: Kept | None, sealed: Sealed) -> Response:
+    staff = of_staff(sealed.path)
+    shown = kept.shown if kept is not None else _seen(request, staff)
+    return space_page(
+        request,
+        "kept",
+        problem.status,
+        reason=problem.code,
+        sign_in=f"{STAFF_SIGN_IN if staff else SIGN_IN}?{urlencode({'suite': shown})}",
+        again=kept.again if kept is not None else RESUME,
+        name=SEALED,
+        sealed=sealed.text,
+        hours=HOURS,
+    )
+
+
+def _seen(request: Request, staff: bool) -> str:
+    """What was looked at; what was sent comes from a page that was."""
+    seen = request.url.path if request.method in SAFE else urlsplit(request.headers.get("referer", "")).path
+    return own_path(seen, DESK if staff else HOME)
 
 
 def _go(request: Request, address: str) -> Response:

@@ -34,6 +34,7 @@ LAYERS: Final = (
     "charts",
     "desk",
     "register",
+    "evidence",
     "dev",
     "print",
 )

@@ -6,13 +6,17 @@ import logging
 from collections.abc import Iterable
 from uuid import UUID
 
-from activities.contracts import DeliveryFailed
+import asyncpg
+
+from activities.contracts import DeliveryFailed, RightsDeliveryFailed
 from db import dispatches, notices
 from db.pool import Pool, system
+from domain.coverage_rights import RightsMessage
 from domain.media import Medium
 from gateways.delivery import DeliveryEvent, DeliveryKind
 from gateways.post import PostGateway
 from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.coverage_rights_client import CoverageRights
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +33,11 @@ FAILED = frozenset(
 
 
 class DeliveryService:
-    def __init__(self, system_pool: Pool, engine: Affiliations, post: PostGateway) -> None:
+    def __init__(self, system_pool: Pool, engine: Affiliations, post: PostGateway, rights: CoverageRights) -> None:
         self._pool = system_pool
         self._engine = engine
         self._post = post
+        self._rights = rights
 
     async def receive(self, events: Iterable[DeliveryEvent]) -> int:
         """Keep what is new and act upon it; returns how many were. Any order, any number of times.
@@ -44,7 +49,7 @@ class DeliveryService:
             kept, concerned = await self._keep(event)
             new += kept
             if concerned is not None and not away:
-                away = not await self._tell(event, *concerned)
+                away = not await self._tell(event, concerned)
         return new
 
     async def confirm(self, event: DeliveryEvent) -> DeliveryEvent | None:
@@ -66,8 +71,8 @@ class DeliveryService:
             )
         )
 
-    async def _keep(self, event: DeliveryEvent) -> tuple[int, tuple[UUID, Medium, int] | None]:
-        """How many events were new, and what its workflow has to be told."""
+    async def _keep(self, event: DeliveryEvent) -> tuple[int, asyncpg.Record | None]:
+        """How many events were new, and the message whose workflow has to be told."""
         dispatch_id = _uuid(event.dispatch_id)
         failed = event.kind in FAILED
         async with system(self._pool) as connection:
@@ -95,13 +100,18 @@ class DeliveryService:
                 # in the ledger the kind, which has words; the provider's own code stays with its event
                 reason = event.kind.value if failed else None
                 await connection.execute(dispatches.TELL, dispatch_id, state, reason, event.occurred_at)
-        return 1, (row["affiliation_id"], Medium(row["medium"]), row["contact_version"]) if failed else None
+        return 1, row if failed else None
 
-    async def _tell(self, event: DeliveryEvent, affiliation_id: UUID, medium: Medium, contact_version: int) -> bool:
-        """False: the engine is away, and the sweep will tell."""
-        failed = DeliveryFailed(medium, contact_version, event.kind.value)
+    async def _tell(self, event: DeliveryEvent, sent: asyncpg.Record) -> bool:
+        """False: the engine is away, and the sweep will tell. `sent`: the row of the ledger."""
+        affiliation_id, medium = sent["affiliation_id"], Medium(sent["medium"])
         try:
-            await self._engine.delivery_failed(str(affiliation_id), failed)
+            if sent["kind"] not in list(RightsMessage):
+                failed = DeliveryFailed(medium, sent["contact_version"], event.kind.value)
+                await self._engine.delivery_failed(str(affiliation_id), failed)
+            else:
+                lost = RightsDeliveryFailed(RightsMessage(sent["kind"]), sent["number"], medium)
+                await self._rights.delivery_failed(affiliation_id, lost)
         except NotRunning:
             pass  # it has ended: nobody is waiting for this any more
         except EngineAway:

@@ -16,10 +16,12 @@ SEEN_EVERY_MINUTES = 1  # a session's last sign of life is no older than that wh
 
 @dataclass(frozen=True)
 class Greeting:
-    """`administers`: « Mes habilitations » is shown. `idle_seconds`: the session lasts so long without a request.
-    `companies`: how many the user may work for; `company`: the one they chose to work for, None for all of them.
-    `look_as`: the company that a member of staff looks at in its place, also while they are on their own pages."""
+    """`user_id`: whose session it is. `administers`: « Mes habilitations » is shown. `idle_seconds`: it lasts so
+    long without a request. `companies`: how many the user may work for; `company`: the one they chose to work for, None
+    for all of them. `look_as`: the company that a member of staff looks at in its place, also while they are on their
+    own pages."""
 
+    user_id: str
     first_name: str
     administers: bool
     staff: bool
@@ -43,6 +45,7 @@ async def greeting(pool: Pool, caller: Caller) -> Greeting:
         reason = words.look_as_reason_label(row["look_as_reason"])
         look_as = LookAs(row["look_as_id"], row["look_as_company"], row["look_as_until"], reason)
     return Greeting(
+        caller.id,
         row["first_name"],
         bool(caller.administers),
         staff,

@@ -97,9 +97,9 @@ class InsuredService:
         caller.need(Scope.read)
         after = _decode_cursor(filters.order, cursor)
         async with tenant(self._web, caller.companies) as connection:
-            places = await _places(connection, list(caller.companies))
+            places = await places_of(connection, list(caller.companies))
             sirens = {row["siren"]: row["name"] for row in await connection.fetch(insured.COMPANIES, caller.companies)}
-            companies, arguments = _asked(filters, places)
+            companies, arguments = narrowed(filters, places)
             if filters.people is None:
                 page = await self._of_companies(connection, filters, companies, arguments, limit, after)
             else:
@@ -130,7 +130,7 @@ class InsuredService:
         async with tenant(self._web, caller.companies) as connection:
             row, contract = await _one(connection, insured_id)
             rows = await connection.fetch(insured.HISTORY, row["employee_id"])
-            places = {place.id: place for place in await _places(connection, [row["company_id"]])}
+            places = {place.id: place for place in await places_of(connection, [row["company_id"]])}
             await audit.viewed(connection, caller.actor, [row["affiliation_id"]], "insured")
         formula = parse_formula_code(row["formula"])
         return InsuredDetail(
@@ -271,12 +271,12 @@ def _query(order: InsuredOrder, named: bool, few: bool) -> str:
             return insured.OF_NAME_NEWEST_FIRST if named else insured.NEWEST_FIRST
 
 
-async def _places(connection: Connection, companies: list[UUID]) -> list[Place]:
+async def places_of(connection: Connection, companies: list[UUID]) -> list[Place]:
     rows = await connection.fetch(insured.PLACES, companies)
     return [Place(siren=siren_of(row["siret"]), **dict(row)) for row in rows]
 
 
-def _asked(filters: InsuredFilters, places: list[Place]) -> tuple[list[UUID], tuple[Any, ...]]:
+def narrowed(filters: InsuredFilters, places: list[Place]) -> tuple[list[UUID], tuple[Any, ...]]:
     """The companies to look in, and what else a line must have."""
     part = search_form(filters.establishment) if filters.establishment else ""
     wanted = [

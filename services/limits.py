@@ -54,6 +54,7 @@ class Limit(Enum):
     mandate_user = Rate(20, DAY)
     own_password = Rate(10, HOUR)  # asked again in a session
     email_change_user = Rate(5, DAY)
+    export_user = Rate(10, HOUR)  # security.md X-06
 
 
 class Limiter:

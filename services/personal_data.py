@@ -40,6 +40,7 @@ from services.personal_data_views import (
     DocumentData,
     EventData,
     MessageData,
+    PayrollData,
     PersonalData,
     SessionData,
     SignatureData,
@@ -201,6 +202,7 @@ class PersonalDataService:
                 **_fields(PersonalData, person),
                 nir=self._opened(person["nir_sealed"], "employee", "nir", employee_id),
                 affiliations=affiliations,
+                payroll=[self._payroll(row) for row in await connection.fetch(personal_data.PAYROLL, employee_id)],
             ),
             files,
         )
@@ -219,6 +221,10 @@ class PersonalDataService:
             sessions=[SessionData(**_fields(SessionData, session)) for session in of["sessions"]],
             accesses=[AccessData(**_fields(AccessData, access)) for access in of["audit"]],
         )
+
+    def _payroll(self, row: asyncpg.Record) -> PayrollData:
+        text = self._opened(row["person_sealed"], "dsn_change", "person", row["id"])
+        return PayrollData(**_fields(PayrollData, row), declared=None if text is None else json.loads(text))
 
     def _answers(self, affiliation_id: UUID, row: asyncpg.Record | None) -> AnswersData | None:
         if row is None:

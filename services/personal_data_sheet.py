@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from typing import Any
 
+from domain.departures import reasons
 from domain.media import Language
 from domain.pieces import Piece
 from domain.retention import Rule, rule
 from domain.working_time import PARIS, paris_date
 from messages.audit_words import AUDIT_EVENTS, ROLES
 from messages.catalogue import Catalogue, catalogue
+from messages.dsn_words import CHANGE_KINDS
 from messages.personal_data import DataSection, PersonalDataContent
 from messages.words import ACTORS, CHANNELS, CLOSURE_REASONS, EVENTS, MEDIA, MESSAGE_KINDS, MESSAGE_STATES, STATUSES
 from services.personal_data_views import (
@@ -19,6 +22,7 @@ from services.personal_data_views import (
     ContactData,
     CoverageData,
     DocumentData,
+    PayrollData,
     PersonalData,
     SignatureData,
     WaiverData,
@@ -42,6 +46,14 @@ _ORIGINS = {
     "waiver_ended": "À la fin de votre dispense",
 }
 _SCANS = {"clean": "Vérifié", "not_scanned": "Non vérifié", "pending": "En attente", "infected": "Refusé"}
+_DECLARED = {
+    "proposed": "À vérifier",
+    "applied": "Appliqué",
+    "refused": "Écarté",
+    "reversed": "Annulé",
+    "superseded": "Remplacé",
+    "unchanged": "Rien à changer",
+}
 _KEPT = (
     ("Dossier qui n’a pas abouti", "never_affiliated", "après sa clôture"),
     ("Réponses non envoyées", "drafts", "après la clôture du dossier"),
@@ -49,6 +61,7 @@ _KEPT = (
     ("Dispense", "waivers", "après sa fin"),
     ("Documents acceptés", "documents_accepted", "après leur vérification"),
     ("Documents refusés", "documents_refused", "après leur vérification"),
+    ("Noms et numéros lus dans une DSN", "dsn_people", "après sa réception"),
     ("Journal de sécurité", "security_log", "après l’événement"),
 )
 
@@ -59,6 +72,8 @@ def sheet(data: PersonalData) -> PersonalDataContent:
     for number, affiliation in enumerate(data.affiliations, 1):
         many = f" ({number} sur {len(data.affiliations)})" if len(data.affiliations) > 1 else ""
         sections += _affiliation(affiliation, many)
+    if data.payroll:
+        sections.append(_payroll(data.payroll))
     sections.append(
         DataSection(
             "Combien de temps vos données sont conservées",
@@ -90,6 +105,28 @@ def _identity(data: PersonalData) -> DataSection:
             ("Connu depuis le", _moment(data.created_at)),
         ),
     )
+
+
+def _payroll(declared: Iterable[PayrollData]) -> DataSection:
+    return DataSection(
+        "Ce que la paie de votre employeur a déclaré (DSN)",
+        columns=("Reçu le", "Changement", "À la date du", "Motif", "Suite", "Nom déclaré"),
+        lines=tuple(
+            (
+                _moment(one.recorded_at),
+                CHANGE_KINDS.get(one.kind, one.kind),
+                _day(one.on_day) or _NOTHING,
+                known.label if (known := reasons().get(one.reason)) else one.reason or _NOTHING,
+                _DECLARED.get(one.state, one.state),
+                _name(one.declared),
+            )
+            for one in declared
+        ),
+    )
+
+
+def _name(declared: Mapping[str, Any] | None) -> str:
+    return _NOTHING if declared is None else f"{declared['first_names']} {declared['last_name']}"
 
 
 def _affiliation(data: AffiliationData, many: str) -> Iterable[DataSection]:

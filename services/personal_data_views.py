@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -157,6 +158,18 @@ class AffiliationData(BaseModel):
     accesses: list[AccessData]
 
 
+class PayrollData(BaseModel):
+    """A change of rights that the employer's payroll declared (DSN). `declared`: who it said it was of, while kept."""
+
+    recorded_at: datetime
+    kind: str
+    on_day: date
+    reason: str
+    state: str
+    applied_at: datetime | None
+    declared: dict[str, Any] | None
+
+
 class PersonalData(BaseModel):
     """Everything that is kept of one person at one company."""
 
@@ -171,3 +184,4 @@ class PersonalData(BaseModel):
     nir: str | None
     created_at: datetime
     affiliations: list[AffiliationData]
+    payroll: list[PayrollData]

@@ -313,6 +313,19 @@ class TooManyRequests(Problem):
         self.retry_after = max(1, int(retry_after + 0.999))
 
 
+class ExportsUnderWay(Problem):
+    """A user's exports are bounded, so that nobody waits for those of another."""
+
+    status = 409
+    code = "exports_under_way"
+    title = "Des exports sont déjà en préparation"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Deux de vos exports sont déjà en préparation. Attendez que l’un d’eux soit prêt, puis recommencez."
+        )
+
+
 class MassReading(Problem):
     """security.md Z-09: a member of staff has read too many files within the hour."""
 

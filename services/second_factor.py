@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4, uuid5
 
 import asyncpg
@@ -30,13 +27,11 @@ from domain.sign_in import (
     masked_phone,
     parse_code_phone,
     parse_recovery_code,
-    typed_digits,
 )
 from gateways.outcomes import ProviderError
-from gateways.sms import Sms
-from messages.code_sms import render_code_sms
 from messages.notices import NoticeKind
 from services.callers import Pending, SignedIn
+from services.codes import code_of, new_secret, same_code, send_code_sms
 from services.devices import DeviceToken, recognise
 from services.fields import Form, OptionalPhone
 from services.limits import Limit
@@ -59,7 +54,6 @@ from services.visitors import Visitor
 Purpose = Literal["sign_in", "step_up", "phone"]
 Method = Literal["sms", "totp", "recovery"]
 
-SMS_SECONDS = 10
 TOTP_SECONDS = 30
 _STAGE = {"sign_in": "password", "step_up": "open", "phone": "open"}
 _SHARED = "Ce numéro sert déjà à plusieurs personnes. Indiquez-en un autre."
@@ -147,7 +141,7 @@ class SecondFactorService:
                 challenge_id = challenge["id"]
                 secret = cipher.decrypt(challenge["secret_sealed"], "challenge", "secret", str(challenge_id))
             else:
-                challenge_id, secret = uuid4(), pyotp.random_base32(32)
+                challenge_id, secret = uuid4(), new_secret()
                 sealed = {
                     field: cipher.encrypt(value, "challenge", field, str(challenge_id))
                     for field, value in (("secret", secret), ("phone", number))
@@ -167,7 +161,7 @@ class SecondFactorService:
             id=challenge_id,
             actor=actor_of(user),
             number=number,
-            code=_code_of(secret),
+            code=code_of(secret),
             send=None if user["code_blocked"] else send,
             app=user["totp_sealed"] is not None,
         )
@@ -217,11 +211,9 @@ class SecondFactorService:
 
     async def _hand_over(self, claimed: _Claimed) -> None:
         """Now or never: a code that comes late would be of no use (security.md A-18). Raises CodeNotSent."""
-        host = urlsplit(self._tools.config.public_base_url).hostname or ""
-        sms = Sms(str(uuid5(claimed.id, str(claimed.send))), claimed.number, render_code_sms(claimed.code, host))
+        message_id = str(uuid5(claimed.id, str(claimed.send)))
         try:
-            async with asyncio.timeout(SMS_SECONDS):
-                await self._tools.sms.send(sms)
+            await send_code_sms(self._tools, message_id, claimed.number, claimed.code)
         except (ProviderError, TimeoutError):
             async with single(self._tools.system) as connection:
                 await connection.execute(sign_in.NOT_SENT, claimed.id, claimed.send)
@@ -336,7 +328,7 @@ class SecondFactorService:
         if challenge is None:
             return False
         secret = cipher.decrypt(challenge["secret_sealed"], "challenge", "secret", str(challenge["id"]))
-        if not _same(code, _code_of(secret)):
+        if not same_code(code, code_of(secret)):
             if await connection.fetchval(sign_in.COUNT_TRY, challenge["id"]) == MOST_TRIES:
                 await audit.add(connection, "auth.otp.dead", actor_of(user), outcome="refused")
             return False
@@ -410,17 +402,8 @@ async def completed(
 def totp_step(secret: str, code: str, now: datetime) -> int | None:
     """The time step (30 s) of a right code: the present one, or the one before or after it (RFC 6238, 5.2)."""
     app, step = pyotp.TOTP(secret, interval=TOTP_SECONDS), int(now.timestamp()) // TOTP_SECONDS
-    right = [near for near in (step - 1, step, step + 1) if _same(code, app.generate_otp(near))]
+    right = [near for near in (step - 1, step, step + 1) if same_code(code, app.generate_otp(near))]
     return right[-1] if right else None
-
-
-def _code_of(secret: str) -> str:
-    """The six digits of a challenge."""
-    return pyotp.HOTP(secret).at(0)
-
-
-def _same(typed: str, code: str) -> bool:
-    return secrets.compare_digest((typed_digits(typed) or "").encode(), code.encode())
 
 
 def _no_session() -> NotAuthenticated:

@@ -46,7 +46,8 @@ Unread = Literal["about_documents", "own_contact", "never_left"]
 
 @dataclass(frozen=True)
 class SentMessage:
-    """`unread`: why its content is not shown; None: it is, as `html` and `subject`, as `text`, or as a PDF."""
+    """`unread`: why its content is not shown; None: it is, an e-mail as `subject`, `html` and `text`, an SMS as `text`,
+    a letter as a PDF."""
 
     first_names: str
     last_name: str
@@ -67,27 +68,7 @@ class SentMessages:
     async def one(self, caller: Caller, affiliation_id: UUID, dispatch_id: UUID) -> SentMessage:
         """One message with its state. Reading it is in the audit log. Raises NotAllowed, NotFound."""
         person, dispatch = await self._read(caller, affiliation_id, dispatch_id)
-        view = dispatch_views([dispatch])[0]
-        names = {
-            "first_names": person["first_names"],
-            "last_name": person["last_name"],
-            "dispatch": view,
-            "lang": catalogue(Language(person["language"])).html_lang,
-        }
-        unread = _unread(person, view)
-        if unread is not None:
-            return SentMessage(**names, unread=unread)
-        match view.medium:
-            case Medium.email:
-                email = self._writer.rendered_email(_LINK, _message(view), person, None)
-                html = _ANY_LINK.sub(HIDDEN, _HREF.sub("", email.html))
-                return SentMessage(**names, unread=None, to=person["email"] or "", subject=email.subject, html=html)
-            case Medium.sms:
-                text = render_sms(view.kind, _LINK, Language(person["language"]))  # type: ignore[arg-type]
-                return SentMessage(**names, unread=None, to=person["phone"] or "", text=_ANY_LINK.sub(HIDDEN, text))
-            case Medium.post:
-                lines = [person["line1"], person["line2"], f"{person['postcode']} {person['city']}"]
-                return SentMessage(**names, unread=None, to="\n".join(filter(None, lines)))
+        return as_sent(self._writer, person, dispatch_views([dispatch])[0])
 
     async def html(self, caller: Caller, affiliation_id: UUID, dispatch_id: UUID) -> str:
         """An e-mail. Raises NotAllowed, NotFound: there is none, or it may not be read."""
@@ -100,16 +81,12 @@ class SentMessages:
         """A letter, as PDF, its code and the NIR left out. Raises as `html`."""
         person, dispatch = await self._read(caller, affiliation_id, dispatch_id)
         view = dispatch_views([dispatch])[0]
-        if view.medium is not Medium.post or _unread(person, view) is not None:
+        if view.medium is not Medium.post or unread(person, view) is not None:
             raise NotFound()
-        sent_on = paris_date(view.handed_over_at) if view.handed_over_at else today()
-        form = replace(self._writer.form(person, sent_on), nir="")
-        try:
-            return await asyncio.to_thread(
-                self._writer.letter_pdf, "••••", _NOWHERE, _message(view), person, sent_on, None, form
-            )
-        except InvalidValue:  # it never fitted a window
-            raise NotFound() from None
+        pdf = await asyncio.to_thread(letter_as_sent, self._writer, person, view)
+        if pdf is None:
+            raise NotFound()
+        return pdf
 
     async def _read(
         self, caller: Caller, affiliation_id: UUID, dispatch_id: UUID
@@ -131,7 +108,40 @@ class SentMessages:
 _NOWHERE: Final = "https://hcrbienetre.fr"  # what the letter's QR code holds
 
 
-def _unread(person: asyncpg.Record, dispatch: DispatchView) -> Unread | None:
+def as_sent(writer: Writer, person: asyncpg.Record, view: DispatchView) -> SentMessage:
+    """A message to the person of that version of the contact. A letter's content is `letter_as_sent`."""
+    first_names, last_name = person["first_names"], person["last_name"]
+    lang = catalogue(Language(person["language"])).html_lang
+    why = unread(person, view)
+    if why is not None:
+        return SentMessage(first_names, last_name, view, why, lang=lang)
+    match view.medium:
+        case Medium.email:
+            email = writer.rendered_email(_LINK, _message(view), person, None)
+            html = _ANY_LINK.sub(HIDDEN, _HREF.sub("", email.html))
+            text = _ANY_LINK.sub(HIDDEN, email.text)
+            to = person["email"] or ""
+            return SentMessage(first_names, last_name, view, None, to, lang, email.subject, html, text)
+        case Medium.sms:
+            text = _ANY_LINK.sub(HIDDEN, render_sms(view.kind, _LINK, Language(person["language"])))  # type: ignore[arg-type]
+            return SentMessage(first_names, last_name, view, None, person["phone"] or "", lang, text=text)
+        case Medium.post:
+            lines = [person["line1"], person["line2"], f"{person['postcode']} {person['city']}"]
+            return SentMessage(first_names, last_name, view, None, "\n".join(filter(None, lines)), lang)
+
+
+def letter_as_sent(writer: Writer, person: asyncpg.Record, view: DispatchView) -> bytes | None:
+    """As PDF; None: it never fitted a window, so that it did not leave. Call it in a thread."""
+    sent_on = paris_date(view.handed_over_at) if view.handed_over_at else today()
+    form = replace(writer.form(person, sent_on), nir="")
+    try:
+        return writer.letter_pdf("••••", _NOWHERE, _message(view), person, sent_on, None, form)
+    except InvalidValue:
+        return None
+
+
+def unread(person: asyncpg.Record, dispatch: DispatchView) -> Unread | None:
+    """Why its content is not handed on; None: it is."""
     if dispatch.kind not in _READABLE:
         return "about_documents"
     if person["given_by"] != "employer":

@@ -7,7 +7,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from bench import arriving, declaring, documents, drafting, insured, life, lists, login, memory, pages, uploading
+from bench import (
+    arriving,
+    declaring,
+    documents,
+    drafting,
+    dsn,
+    export,
+    insured,
+    life,
+    lists,
+    login,
+    memory,
+    pages,
+    uploading,
+)
 from bench.report import Figure, percentile
 from bench.stack import Stack, open_stack
 
@@ -29,6 +43,8 @@ LONG: dict[str, Measure] = {
     "arriving": lambda stack: arriving.measure(stack, count=1),
     "declaring": lambda stack: declaring.measure(stack, count=20, rounds=1),
     "memory": lambda stack: memory.measure(stack, count=5, warm=2),
+    "dsn": lambda stack: dsn.measure(stack, megabytes=0.3),
+    "export": lambda stack: export.measure(stack, rows=100, times=1),
     "insured": lambda stack: insured.measure(stack, rows=100, times=2, scale=100),
     "drafting": lambda stack: drafting.measure(stack, rounds=1, saves=3),
     "uploading": lambda stack: uploading.measure(stack, times=1),

@@ -19,8 +19,8 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
+from activities.carrying import Providers
 from activities.contracts import Progress, workflow_id
-from activities.hand_over import Providers
 from activities.sweep import Sweeper
 from activities.writing import Writer
 from composition import cipher, providers

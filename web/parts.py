@@ -11,9 +11,10 @@ from typing import cast
 from fastapi import Request
 from temporalio.client import Client
 
+from activities.dsn_intake import DsnIntake
 from activities.erasure import Eraser
 from activities.writing import Writer
-from composition import cipher, connect, passwords, providers, pwned_passwords, scanner, vault
+from composition import cipher, connect, dsn_vault, passwords, providers, pwned_passwords, scanner, vault
 from db.pool import Pool, create_pool
 from gateways.encryption import FieldCipher
 from services.access import AccessService
@@ -24,17 +25,23 @@ from services.api_keys import ApiKeyService
 from services.company_recoveries import CompanyRecoveryService
 from services.company_register import CompanyRegisterService
 from services.company_views import CompanyViewService
+from services.coverage_rights import CoverageRightsService
 from services.deliveries import DeliveryService
 from services.desk import DeskService
 from services.devices import DeviceService
 from services.dispatch_queue import DispatchQueueService
 from services.document_checks import DocumentCheckService
 from services.documents import DocumentService, Intake
+from services.dsn_imports import DsnImportService
 from services.enrolments import EnrolmentService
+from services.evidence import EvidenceService
+from services.exports import ExportService
 from services.figures import FiguresService
 from services.follow_up import FollowUpService
 from services.handovers import HandoverService
+from services.hire_proposals import HireProposalService
 from services.insured import InsuredService
+from services.known_person import KnownPersonService
 from services.latest_events import LatestEventsService
 from services.limits import Limiter
 from services.look_as import LookAsService
@@ -60,6 +67,9 @@ from services.users import UserService
 from settings import Settings
 from workflows.client import Affiliations
 from workflows.company_recoveries import CompanyRecoveries
+from workflows.coverage_rights_client import CoverageRights
+from workflows.dsn_imports_client import DsnImports
+from workflows.exports_client import Exports
 from workflows.histories import Histories
 from workflows.notices_client import Notices
 
@@ -78,6 +88,7 @@ class Parts:
     access: AccessService
     handovers: HandoverService
     enrolments: EnrolmentService
+    known_person: KnownPersonService
     receipts: ReceiptService
     documents: DocumentService
     document_checks: DocumentCheckService
@@ -105,10 +116,15 @@ class Parts:
     own_notices: OwnNoticeService
     api_keys: ApiKeyService
     insured: InsuredService
+    exports: ExportService
+    evidence: EvidenceService
+    coverage_rights: CoverageRightsService
     staff_accounts: StaffAccountService
     company_register: CompanyRegisterService
     dispatch_queue: DispatchQueueService
     look_as: LookAsService
+    dsn_imports: DsnImportService
+    hire_proposals: HireProposalService
 
 
 @asynccontextmanager
@@ -130,6 +146,7 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
     eraser = Eraser(system_pool, files, Histories(client, rpc_timeout))
     gateways = providers(system_pool, config)
     queue = config.temporal_task_queue
+    rights = CoverageRights(client, queue, rpc_timeout)
     tools = Tools(
         config=config,
         web=web,
@@ -142,6 +159,8 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
         sms=gateways.sms,
         sign_in_places=SignInPlaces(),
     )
+    enrolments = EnrolmentService(web, engine, fields, access)
+    exports = ExportService(tools, files, Exports(client, queue, rpc_timeout))
     try:
         yield Parts(
             config=config,
@@ -155,11 +174,12 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             pre_affiliation_checks=PreAffiliationChecks(web, fields),
             access=access,
             handovers=HandoverService(web, system_pool, config.public_base_url),
-            enrolments=EnrolmentService(web, engine, fields, access),
+            enrolments=enrolments,
+            known_person=KnownPersonService(tools, gateways.mail, enrolments),
             receipts=ReceiptService(web, fields),
             documents=DocumentService(web, fields, intake, teller),
             document_checks=DocumentCheckService(system_pool, fields, files, intake, teller),
-            deliveries=DeliveryService(system_pool, engine, gateways.post),
+            deliveries=DeliveryService(system_pool, engine, gateways.post, rights),
             staff=StaffService(system_pool, engine),
             desk=DeskService(system_pool, fields, FollowUpService(web, engine, writer)),
             paper_desk=PaperDesk(system_pool, fields),
@@ -183,10 +203,25 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             own_notices=OwnNoticeService(tools),
             api_keys=ApiKeyService(tools),
             insured=InsuredService(web, fields),
+            exports=exports,
+            evidence=EvidenceService(tools, exports),
+            coverage_rights=CoverageRightsService(web, system_pool, rights),
             staff_accounts=StaffAccountService(tools),
             company_register=CompanyRegisterService(tools),
             dispatch_queue=DispatchQueueService(system_pool),
             look_as=LookAsService(tools),
+            hire_proposals=HireProposalService(web, system_pool, fields),
+            dsn_imports=DsnImportService(
+                system_pool,
+                fields,
+                DsnIntake(
+                    system_pool,
+                    dsn_vault(config),
+                    DsnImports(client, queue, rpc_timeout),
+                    config.dsn_most_megabytes * 2**20,
+                ),
+                rights,
+            ),
         )
     finally:
         await web.close()

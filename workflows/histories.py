@@ -1,4 +1,5 @@
-"""Deletes what Temporal remembers of an affiliation: its history and that of the waiver that it may have ended in."""
+"""Deletes what Temporal remembers of an affiliation: its history, those of the waiver that it may have ended in
+and of the rights that came of it."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import waiver_workflow_id, workflow_id
+from activities.contracts import rights_workflow_id, waiver_workflow_id, workflow_id
 from workflows.client import EngineAway
 
 MOST_RUNS = 20  # of one life: an operator's reset makes another
@@ -25,9 +26,8 @@ class Histories:
     async def forget(self, affiliation_id: str) -> int:
         """How many runs there were; none is no error. One that still runs is ended. Raises EngineAway."""
         try:
-            return await self._forget(workflow_id(affiliation_id)) + await self._forget(
-                waiver_workflow_id(affiliation_id)
-            )
+            names = [name(affiliation_id) for name in (workflow_id, waiver_workflow_id, rights_workflow_id)]
+            return sum([await self._forget(name) for name in names])
         except RPCError as error:
             raise EngineAway(error.status.name) from None
         except TimeoutError:

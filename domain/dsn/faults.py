@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class FaultCode(StrEnum):
-    """The whole file is refused, but for the last three: those put one declaration aside."""
+    """The whole file is refused, but for the last four: those put one declaration aside."""
 
     empty = "empty"
     not_dsn = "not_dsn"
@@ -20,6 +20,7 @@ class FaultCode(StrEnum):
     misordered = "misordered"  # a block without the block that it stands under
     unknown_nature = "unknown_nature"
     incomplete = "incomplete"  # what identifies a declaration is missing
+    unusable = "unusable"  # something in it can be neither understood nor kept
 
 
 @dataclass(frozen=True, slots=True)

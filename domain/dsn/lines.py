@@ -6,9 +6,12 @@ import codecs
 import io
 import re
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from typing import BinaryIO, Final
 
 _CHUNK: Final = 1 << 20
+_LONGEST: Final = 1024  # of a line; official ones have 256 bytes at most: the rest of a longer one is no line of a DSN
 # An apostrophe inside a value is not escaped: the value ends at the last one of the line, and commas may stand in it.
 _LINE: Final = re.compile(r"\s*(S\d{2}\.G\d{2}\.\d{2})\.(\d{3})\s*,\s*'(.*)'\s*", re.DOTALL)
 
@@ -45,9 +48,9 @@ def split(text: str) -> Line | None:
     return found[1], found[2], found[3].strip()
 
 
-def lines(stream: io.TextIOWrapper) -> Iterator[tuple[int, Line | None]]:
-    """Numbered from 1, without blank ones."""
-    for number, text in enumerate(stream, 1):
+def lines(stream: io.TextIOWrapper, first: int = 1) -> Iterator[tuple[int, Line | None]]:
+    """Numbered from 1, without blank ones and those before `first`."""
+    for number, text in enumerate(islice(iter(partial(stream.readline, _LONGEST), ""), first - 1, None), first):
         if text.isspace():
             continue
         yield number, split(text)

@@ -7,15 +7,16 @@ parent is the one that the official order names. Blocks and rubriques of a norm 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from domain.dsn.blocks import DECLARATION, ENVOI, TOTALS, Block, parents
+from domain.dsn.blocks import DECLARATION, ENVOI, PERSON, TOTALS, Block, parents
 from domain.dsn.faults import Fault, FaultCode, Faulty
 from domain.dsn.lines import encoding_of, lines, text_of
 
 MOST_FAULTS: Final = 20  # told of one file; a file that is none has as many as lines
+PEOPLE_AT_ONCE: Final = 300  # of one declaration: a larger one comes in parts
 _ROUTING: Final = "900"  # rubriques from here on are put in by platforms, wherever they please
 _OF_A_LOT: Final = frozenset({"S05", "S06", "S95", "S96"})
 
@@ -42,12 +43,19 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One S20.G00.05 with all that stands under it, or why it cannot be read: it is put aside, the others go on."""
+    """One S20.G00.05 with all that stands under it, or why it cannot be read: it is put aside, the others go on.
+
+    One of more people than `PEOPLE_AT_ONCE` comes in parts, from 0, the last of them `complete`: each has what stands
+    above people and some of the people, and is to be used before the next is asked for. A fault shows in the last part
+    at the latest.
+    """
 
     envoi: Envoi
     block: Block
     last_line: int
     fault: Fault | None = None
+    part: int = 0
+    complete: bool = True
 
 
 def survey(source: BinaryIO, *, tests: bool = False) -> Survey:
@@ -62,8 +70,8 @@ def survey(source: BinaryIO, *, tests: bool = False) -> Survey:
         stream.detach()
 
 
-def declarations(source: BinaryIO, surveyed: Survey) -> Iterator[Declaration]:
-    """Each declaration of a file that was looked through, in its order."""
+def declarations(source: BinaryIO, surveyed: Survey, first_line: int = 1) -> Generator[Declaration]:
+    """Each declaration of a file that was looked through, in its order; those that begin at this line or later."""
     source.seek(0)
     stream = text_of(source, surveyed.encoding)
     envois = iter(surveyed.envois)
@@ -71,17 +79,24 @@ def declarations(source: BinaryIO, surveyed: Survey) -> Iterator[Declaration]:
     builder: _Builder | None = None
     last, last_rubrique = "", ""
     try:
-        for number, line in lines(stream):
+        for number, line in lines(stream, first_line):
             assert line is not None, "looked through"
             block, rubrique, value = line
             if block[:3] in _OF_A_LOT:
                 continue
-            if number > envoi.last_line:
+            while number > envoi.last_line:
                 envoi = next(envois)
             if block == DECLARATION and (last != DECLARATION or rubrique <= last_rubrique):
                 if builder is not None:
                     yield builder.done(number - 1)
                 builder = _Builder(envoi, number)
+            elif (
+                block == PERSON
+                and builder is not None
+                and builder.people >= PEOPLE_AT_ONCE
+                and (last != PERSON or rubrique <= last_rubrique)
+            ):
+                yield builder.some(number - 1)
             last, last_rubrique = block, rubrique
             if block == TOTALS:
                 if builder is not None:
@@ -177,6 +192,8 @@ class _Builder:
         self._last_rubrique = ""
         self._aside: tuple[Block, str] | None = None  # an unknown block being read
         self._fault: Fault | None = None
+        self._part = 0
+        self.people = 0  # read since the last part
 
     def add(self, number: int, code: str, rubrique: str, value: str) -> None:
         top = self._open[-1]
@@ -197,6 +214,7 @@ class _Builder:
                 top = Block(code, number)
                 self._open[found].children.append(top)
                 self._open.append(top)
+                self.people += code == PERSON
             self._aside = None
         if rubrique < _ROUTING:
             self._last_rubrique = rubrique
@@ -204,7 +222,22 @@ class _Builder:
             top.values[rubrique] = value
 
     def done(self, last_line: int) -> Declaration:
-        return Declaration(self._envoi, self._root, last_line, self._fault)
+        return Declaration(self._envoi, self._root, last_line, self._fault, self._part)
+
+    def some(self, last_line: int) -> Declaration:
+        """The people read so far, with what stands above them, which they leave for those to come."""
+        root = self._root
+        path: list[Block] = []
+        for block in self._open:
+            if block.code == PERSON:
+                break
+            above = Block(block.code, block.line, block.values, [one for one in block.children if one.code != PERSON])
+            if path:
+                path[-1].children = [above if one is block else one for one in path[-1].children]
+            path.append(above)
+        self._root, self._open, self.people = path[0], path, 0
+        self._part += 1
+        return Declaration(self._envoi, root, last_line, self._fault, self._part - 1, complete=False)
 
     def _find(self, code: str) -> int | None:
         for place in range(len(self._open) - 1, -1, -1):

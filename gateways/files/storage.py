@@ -102,24 +102,25 @@ class FileVault:
 
     def __init__(self, store: ObjectStore, keys: FieldCipher, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         """`timeout_seconds`: of each call, and of each step of `list`."""
-        self._store = store
-        self._keys = keys
+        self.store = store
+        self.keys = keys
         self._timeout_seconds = timeout_seconds
 
-    async def put(self, content: bytes, file_id: str) -> Stored:
+    async def put(self, content: bytes, file_id: str, table: str = "document") -> Stored:
         """Encrypts, writes, reads back and compares; when it returns, the file is there and survives a crash.
 
-        `file_id`: the id of the database row, which must be given again to open it. Raises StorageUnavailable; an
-        object that was nevertheless written belongs to no row, and the nightly reconciliation removes it.
+        `file_id`: the id of the database row, in `table`; both must be given again to open it. Raises
+        StorageUnavailable; an object that was nevertheless written belongs to no row, and the nightly reconciliation
+        removes it.
         """
-        object_key = _new_object_key()
+        object_key = new_object_key()
         data_key = AESGCM.generate_key(256)
         sealed = await asyncio.to_thread(_seal, content, data_key, object_key, file_id)
         try:
-            with _typed_errors():
+            with typed_errors():
                 async with asyncio.timeout(self._timeout_seconds):
-                    await obstore.put_async(self._store, object_key, sealed, mode="create")
-                    await self._flush(object_key)
+                    await obstore.put_async(self.store, object_key, sealed, mode="create")
+                    await flush(self.store, object_key)
                     written = await self._read(object_key)
         except FileMissing:
             raise StorageUnavailable("what was written is not there") from None
@@ -127,18 +128,20 @@ class FileVault:
             raise StorageUnavailable("the store gave back something else than was written")
         return Stored(
             object_key=object_key,
-            data_key_sealed=self._keys.encrypt(base64.b64encode(data_key).decode(), *_place(file_id)),
+            data_key_sealed=self.keys.encrypt(base64.b64encode(data_key).decode(), *place(table, file_id)),
             sha256=await asyncio.to_thread(_sha256, content),
             size=len(content),
         )
 
-    async def get(self, object_key: str, data_key_sealed: bytes, sha256: bytes, file_id: str) -> bytes:
+    async def get(
+        self, object_key: str, data_key_sealed: bytes, sha256: bytes, file_id: str, table: str = "document"
+    ) -> bytes:
         """The clear content. Raises FileMissing, FileDamaged, StorageUnavailable."""
         try:
-            data_key = base64.b64decode(self._keys.decrypt(data_key_sealed, *_place(file_id)))
+            data_key = base64.b64decode(self.keys.decrypt(data_key_sealed, *place(table, file_id)))
         except CannotDecrypt:
             raise FileDamaged("its data key was not made for this row") from None
-        with _typed_errors():
+        with typed_errors():
             async with asyncio.timeout(self._timeout_seconds):
                 sealed = await self._read(object_key)
         content = await asyncio.to_thread(_unseal, sealed, data_key, object_key, file_id)
@@ -149,17 +152,17 @@ class FileVault:
     async def delete(self, object_key: str) -> None:
         """Afterwards the object is not there; it need not have been. Raises StorageUnavailable."""
         try:
-            with _typed_errors():
+            with typed_errors():
                 async with asyncio.timeout(self._timeout_seconds):
-                    await obstore.delete_async(self._store, object_key)
+                    await obstore.delete_async(self.store, object_key)
         except FileMissing:
             pass
 
     async def list(self) -> AsyncIterator[StoredObject]:
         """Every object, in no order, in constant memory: for the nightly reconciliation. Raises StorageUnavailable."""
-        batches = obstore.list(self._store)
+        batches = obstore.list(self.store)
         while True:
-            with _typed_errors():
+            with typed_errors():
                 async with asyncio.timeout(self._timeout_seconds):
                     batch = await anext(batches, None)
             if batch is None:
@@ -168,22 +171,18 @@ class FileVault:
                 yield StoredObject(found["path"], found["size"], found["last_modified"])
 
     async def _read(self, object_key: str) -> bytes:
-        result = await obstore.get_async(self._store, object_key)
+        result = await obstore.get_async(self.store, object_key)
         return bytes(await result.bytes_async())
 
-    async def _flush(self, object_key: str) -> None:
-        """LocalStore renames into place but never asks the disk to keep it."""
-        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
-            await asyncio.to_thread(_fsync, Path(self._store.prefix), object_key)
 
-
-def _new_object_key() -> str:
+def new_object_key() -> str:
+    """Of one object, never used again."""
     name = uuid.uuid4().hex
     return f"{name[:2]}/{name}"
 
 
-def _place(file_id: str) -> tuple[str, str, str]:
-    return "document", "data_key", file_id
+def place(table: str, file_id: str) -> tuple[str, str, str]:
+    return table, "data_key", file_id
 
 
 def _sha256(content: bytes) -> bytes:
@@ -192,7 +191,7 @@ def _sha256(content: bytes) -> bytes:
 
 def _seal(content: bytes, data_key: bytes, object_key: str, file_id: str) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
-    return _VERSION + nonce + AESGCM(data_key).encrypt(nonce, content, _bound_to(object_key, file_id))
+    return _VERSION + nonce + AESGCM(data_key).encrypt(nonce, content, bound_to(object_key, file_id))
 
 
 def _unseal(sealed: bytes, data_key: bytes, object_key: str, file_id: str) -> bytes:
@@ -200,13 +199,20 @@ def _unseal(sealed: bytes, data_key: bytes, object_key: str, file_id: str) -> by
     if not sealed.startswith(_VERSION) or len(sealed) < head:
         raise FileDamaged("not an object of ours")
     try:
-        return AESGCM(data_key).decrypt(sealed[len(_VERSION) : head], sealed[head:], _bound_to(object_key, file_id))
+        return AESGCM(data_key).decrypt(sealed[len(_VERSION) : head], sealed[head:], bound_to(object_key, file_id))
     except (InvalidTag, ValueError):
         raise FileDamaged("changed, or made for another row") from None
 
 
-def _bound_to(object_key: str, file_id: str) -> bytes:
+def bound_to(object_key: str, file_id: str) -> bytes:
+    """What an object is sealed together with."""
     return f"{len(object_key)}:{object_key}{file_id}".encode()
+
+
+async def flush(store: ObjectStore, object_key: str) -> None:
+    """LocalStore renames into place but never asks the disk to keep it."""
+    if isinstance(store, LocalStore) and store.prefix is not None:
+        await asyncio.to_thread(_fsync, Path(store.prefix), object_key)
 
 
 def _fsync(root: Path, object_key: str) -> None:
@@ -220,7 +226,8 @@ def _fsync(root: Path, object_key: str) -> None:
 
 
 @contextmanager
-def _typed_errors() -> Iterator[None]:
+def typed_errors() -> Iterator[None]:
+    """The store's errors as FileMissing, StorageFull and StorageUnavailable."""
     try:
         yield
     except FileNotFoundError:

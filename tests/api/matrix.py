@@ -90,6 +90,11 @@ def _oneself(own: int, staff: int | None = None) -> Answers:
     return {**_known(), **ours, **theirs}
 
 
+def _export(own: int) -> Answers:
+    """Whole numbers: for a person who follows a company, with a code."""
+    return {**_known(), **dict.fromkeys(EMPLOYERS, own)}
+
+
 def _before_terms(own: int, staff: int | None = None) -> Answers:
     """The same, also with terms still to accept. Machines are not even known there."""
     machines = dict.fromkeys((*MACHINES, C.staff_key), 401)
@@ -146,6 +151,15 @@ def _writes(own: int) -> Answers:
     return _employer(own=own, reader=403, other=404)
 
 
+def _writes_unknown() -> Answers:
+    """To somebody who is not insured yet."""
+    return _employer(own=404, reader=403, other=404)
+
+
+CONTRACT_END = {"contract_ends_on": "2026-11-30", "reason": "043"}
+ENDS_ON = {"contract_ends_on": "2026-11-30"}
+
+
 MATRIX = (
     # an unknown SIRET is a wrong field: company B gets 422 for company A's
     Route("POST", f"{_API}/affiliations", _employer(own=201, reader=403, other=422), {"a": DECLARATION}),
@@ -162,9 +176,57 @@ MATRIX = (
     Route("POST", f"{_ONE}/withdrawal", _writes(200), {"reason": "mistake"}),
     Route("GET", f"{_API}/insured", _LISTS),
     Route("POST", f"{_API}/insured/search", _LISTS, {"q": "essai"}),  # it only reads
+    Route("POST", f"{_API}/insured/exports", _export(200), {"q": "essai"}),
+    Route("GET", f"{_API}/insured/exports", _oneself(200)),
+    Route("GET", f"{_API}/insured/exports/{{job_id}}", _oneself(404)),
+    Route("GET", f"{_API}/insured/exports/{{job_id}}/file", _export(404)),
+    Route("GET", f"{_API}/evidence-packs?siren=999000003", _administrator(own=404, other=404)),  # nobody's
+    Route("GET", f"{_API}/evidence-packs/state?siren=999000003", _administrator(own=404, other=404)),
+    Route("POST", f"{_API}/evidence-packs", _administrator(own=202, other=404), {"a": SIREN}),
+    Route("GET", f"{_API}/evidence-packs/{{pack_id}}", _administrator(own=404, other=404)),
+    Route("GET", f"{_API}/evidence-packs/{{pack_id}}/file", _administrator(own=404, other=404)),
     # not insured yet
     Route("GET", f"{_API}/insured/{{insured_id}}", _employer(own=404, reader=404, other=404)),
     Route("GET", f"{_API}/insured/{{insured_id}}/certificate.pdf", _employer(own=404, reader=404, other=404)),
+    Route("GET", f"{_API}/insured/{{insured_id}}/rights", _employer(own=404, reader=404, other=404)),
+    Route("GET", f"{_API}/insured/{{insured_id}}/rights/on?day=2026-11-23", _employer(own=404, reader=404, other=404)),
+    Route("POST", f"{_API}/insured/{{insured_id}}/ends/preview", _writes_unknown(), CONTRACT_END),
+    Route("POST", f"{_API}/insured/{{insured_id}}/ends", _writes_unknown(), CONTRACT_END),
+    Route("POST", f"{_API}/insured/{{insured_id}}/ends/cancellation", _writes_unknown(), ENDS_ON),
+    Route("GET", f"{_API}/insured/{{insured_id}}/radiation.pdf", _employer(own=404, reader=404, other=404)),
+    Route("GET", f"{_API}/staff/rights", _staff(200)),
+    Route("GET", f"{_API}/staff/insured/{{insured_id}}/rights", _staff(404)),
+    Route("GET", f"{_API}/staff/insured/{{insured_id}}/radiation.pdf", _staff(404)),
+    Route("POST", f"{_API}/staff/insured/{{insured_id}}/ends", _staff(404, "writes"), CONTRACT_END),
+    Route("POST", f"{_API}/staff/insured/{{insured_id}}/ends/cancellation", _staff(404, "writes"), ENDS_ON),
+    Route("POST", f"{_API}/staff/insured/{{insured_id}}/proofs", _staff(404, "writes"), {"until": "2026-11-30"}),
+    Route("PUT", f"{_API}/staff/insured/{{insured_id}}/portability", _staff(404, "writes"), {"open": True}),
+    Route(
+        "PUT",
+        f"{_API}/staff/insured/{{insured_id}}/portability/end",
+        _staff(404, "writes"),
+        {"reason": "new_job", "on": "2026-11-30"},
+    ),
+    Route("DELETE", f"{_API}/staff/insured/{{insured_id}}/portability/end", _staff(404, "writes")),
+    Route(
+        "POST",
+        f"{_API}/staff/insured/{{insured_id}}/suspensions",
+        _staff(404, "writes"),
+        {"reason": "632", "first_day": "2026-11-30"},
+    ),
+    Route(
+        "POST",
+        f"{_API}/staff/insured/{{insured_id}}/suspensions/decision",
+        _staff(404, "writes"),
+        {"first_day": "2026-11-30", "kept": True},
+    ),
+    Route(
+        "POST",
+        f"{_API}/staff/insured/{{insured_id}}/suspensions/cancellation",
+        _staff(404, "writes"),
+        {"first_day": "2026-11-30"},
+    ),
+    Route("DELETE", f"{_API}/staff/insured/{{insured_id}}/attention", _staff(404, "writes")),
     Route("GET", f"{_API}/companies", _LISTS),
     Route("GET", f"{_API}/establishments", _LISTS),
     Route("GET", f"{_API}/forms/pre-affiliation.pdf", _public()),
@@ -176,6 +238,11 @@ MATRIX = (
     Route("PATCH", f"{_API}/enrolments/current", _employee(200), {"version": 0, "answers": {}}),
     Route("PUT", f"{_API}/enrolments/current/language", _employee(204), {"language": "pt"}),
     Route("POST", f"{_API}/enrolments/current/proof", _employee(422), {"birth_date": "1901-01-01"}),
+    # before the birth date
+    Route("POST", f"{_API}/enrolments/current/former/code", _employee(403), {"channel": "sms"}),
+    Route("POST", f"{_API}/enrolments/current/former/answer", _employee(403), {"code": "042137"}),
+    Route("GET", f"{_API}/enrolments/current/former", _employee(403)),
+    Route("POST", f"{_API}/enrolments/current/former/taking", _employee(403), {"version": 0, "blocks": []}),
     Route("GET", f"{_API}/enrolments/current/documents", _employee(200)),
     Route("POST", f"{_API}/enrolments/current/documents", _employee(422), {}),  # no file
     Route("DELETE", f"{_API}/enrolments/current/documents/{{document_id}}", _employee(404)),
@@ -315,6 +382,27 @@ MATRIX = (
     Route("GET", f"{_API}/api-keys", _administrator(own=200, other=200)),
     Route("POST", f"{_API}/api-keys", _administrator(own=201, other=422), {"a": KEY}),
     Route("DELETE", f"{_API}/api-keys/{{key_id}}", _administrator(own=404, other=404)),
+    # --- DSN
+    Route("GET", f"{_API}/staff/dsn-imports", _staff(200)),
+    Route("POST", f"{_API}/staff/dsn-imports", _staff(422, "writes"), {}),
+    Route("GET", f"{_API}/staff/dsn-imports/{{import_id}}", _staff(404)),
+    Route("GET", f"{_API}/staff/dsn-imports/{{import_id}}/declarations", _staff(404)),
+    Route("GET", f"{_API}/staff/dsn-imports/{{import_id}}/report", _staff(404)),
+    Route("GET", f"{_API}/staff/dsn-changes", _staff(200)),
+    Route("GET", f"{_API}/staff/dsn-changes/{{change_id}}", _staff(404)),
+    Route(
+        "POST",
+        f"{_API}/staff/dsn-changes/{{change_id}}/decision",
+        _staff(404, "writes"),
+        {"accept": True, "reason": "as_declared"},
+    ),
+    Route("GET", f"{_API}/hire-proposals", _employer(200, reader=200, other=200)),
+    Route(
+        "POST",
+        f"{_API}/hire-proposals/{{proposal_id}}/dismissal",
+        _employer(404, reader=403, other=404),
+        {"reason": "left"},
+    ),
     # --- the company register
     Route("GET", f"{_API}/staff/companies", _staff(200)),
     Route("POST", f"{_API}/staff/companies", _staff(201, "writes"), {"a": COMPANY}),

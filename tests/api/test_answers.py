@@ -280,8 +280,17 @@ async def test_a_refused_look_up_in_the_database_is_logged_without_its_values(
 # --- the OpenAPI document
 
 SCHEMAS = {
+    *("AwaitedRights", "CancelledEnd", "CancelledSuspension", "EarlyEnd", "EarlyPortabilityEnd", "EndDates", "EndView"),
+    *("NewEnd", "NewSuspension", "Opening", "Origin", "PortabilityDecision", "PortabilityProof", "Right", "RightsDesk"),
+    *("RightsEvent", "RightsEventView", "RightsMessage", "RightsMessageView", "RightsOfDay", "RightsStepView"),
+    *("InsuredRights", "StepKind", "SuspensionDecision", "SuspensionView"),
     *("ContractState", "CoverPeriod", "Family", "InsuredDetail", "InsuredOrder", "InsuredPage", "InsuredSearch"),
-    *("InsuredSummary", "StateCounts"),
+    *("EvidenceCompany", "EvidencePack", "EvidencePacks", "EvidencePlace", "EvidenceState", "Gap", "Lacking"),
+    *("NewEvidencePack", "ProofState"),
+    *("ExportJob", "ExportJobs", "ExportStands", "InsuredSummary", "NewInsuredExport", "SheetForm", "StateCounts"),
+    *("ChangeKind", "Dismissal", "DsnChangePage", "DsnChangeView", "DsnDecided", "DsnDecision", "DsnDeclarationPage"),
+    *("DsnDeclarationState", "DsnDeclarationView", "DsnDependantView", "DsnFault", "DsnImportPage", "DsnImportView"),
+    *("DsnPersonView", "DsnReceived", "DsnRightsView", "HireProposal", "HireProposals"),
     *("Access", "ActorKind", "Address", "AffiliationDetail", "AffiliationPage", "AffiliationSummary", "Attention"),
     *("Civility", "Closure", "Companies", "CompanyView", "ContractKind", "CorrectedContact", "CoverageView"),
     *("DeclaredEmployee", "Decline", "DeclineReason", "Desk", "DispatchView", "DoubtResolution"),
@@ -295,6 +304,8 @@ SCHEMAS = {
         "DocumentNeed",
         "DocumentView",
     ),
+    *("AskFormerCode", "CodeChannel", "FormerBlock", "FormerCode", "FormerCodeAsked", "FormerFile", "FormerPart"),
+    "TakeFormer",
     *("Form", "FormDocument", "FormField", "FormGroup", "FormStep", "Kind", "Offer", "PieceCode", "Proof"),
     *("RefusalReason", "Review", "ToCheck", "WaiverEnd", "WaiverView", "WarningView"),
     *("EnrolmentView", "EstablishmentView", "Establishments", "EventKind", "EventView"),
@@ -321,7 +332,7 @@ SCHEMAS = {
     ),
     *("Source", "Status", "Submission", "Verdict", "Withdrawal", "WithdrawalReason"),
     *("AccessData", "AffiliationData", "AnswersData", "ContactData", "CoverageData", "DependantData", "DocumentData"),
-    *("EventData", "MessageData", "PersonalData", "SessionData", "SignatureData", "WaiverData"),
+    *("EventData", "MessageData", "PayrollData", "PersonalData", "SessionData", "SignatureData", "WaiverData"),
     *("ErasureReason", "ErasureRequest", "ErasureResult"),
     # access
     *("AcceptTerms", "AccessHistory", "AccessReview", "ActionList", "Activatable", "Activation", "Added", "AddedAs"),

@@ -23,6 +23,16 @@ from services.company_register import (
     NewCompany,
     NewEstablishment,
 )
+from services.coverage_rights import (
+    CancelledEnd,
+    CancelledSuspension,
+    EarlyPortabilityEnd,
+    NewEnd,
+    NewSuspension,
+    PortabilityDecision,
+    PortabilityProof,
+    SuspensionDecision,
+)
 from services.declarations import (
     CorrectedContact,
     DoubtResolution,
@@ -33,8 +43,11 @@ from services.declarations import (
     Withdrawal,
 )
 from services.document_checks import Accept, AskAgain
+from services.dsn_views import DsnDecision
 from services.enrolment_form import PaperReturn, SaveDraft, Submission
 from services.enrolments import ChosenLanguage, Decline
+from services.hire_proposals import Dismissal
+from services.known_person import AskFormerCode, FormerCode, TakeFormer
 from tests.api.conftest import BASE, client, employee_of, key_for
 from tests.world import World
 
@@ -246,6 +259,33 @@ CASES = [
         {"birth_date": [0, 641433600, True, [], "", "demain", "30/02/1990", "12/06/75", "2999-01-01", None]},
     ),
     Case(
+        AskFormerCode,
+        "POST",
+        "/enrolments/current/former/code",
+        "employee",
+        {"channel": "sms"},
+        _required("channel"),
+        {"channel": [*TEXT, None, "", "post", CANARY]},
+    ),
+    Case(
+        FormerCode,
+        "POST",
+        "/enrolments/current/former/answer",
+        "employee",
+        {"code": "042137"},
+        _required("code"),
+        {"code": [*TEXT, None, "", "0" * 61]},
+    ),
+    Case(
+        TakeFormer,
+        "POST",
+        "/enrolments/current/former/taking",
+        "employee",
+        {"version": 0, "blocks": ["contact"]},
+        _required("version", "blocks"),
+        {"version": _VERSIONS, "blocks": [12, "contact", {}, None, ["bank"] * 5], "blocks.0": [12, None, "", CANARY]},
+    ),
+    Case(
         Decline,
         "POST",
         "/enrolments/current/decline",
@@ -316,6 +356,24 @@ CASES = [
         {"verdict": [*TEXT, None, "", CANARY]},
     ),
     Case(
+        DsnDecision,
+        "POST",
+        "/staff/dsn-changes/{id}/decision",
+        "staff",
+        {"accept": True, "reason": "as_declared"},
+        _required("accept", "reason"),
+        {"accept": [12, "x", [], None, CANARY], "reason": [*TEXT, None, "", CANARY, "payroll_mistake"]},
+    ),
+    Case(
+        Dismissal,
+        "POST",
+        "/hire-proposals/{id}/dismissal",
+        "employer",
+        {"reason": "left"},
+        _required("reason"),
+        {"reason": [*TEXT, None, "", CANARY]},
+    ),
+    Case(
         NewCompany,
         "POST",
         "/staff/companies",
@@ -364,6 +422,87 @@ CASES = [
         {"on": "2026-12-31"},
         _required("on"),
         {"on": [*DATE, None, "1850-01-01", "9999-12-31"]},
+    ),
+    Case(
+        NewEnd,
+        "POST",
+        "/staff/insured/{id}/ends",
+        "staff",
+        {"contract_ends_on": "2026-11-23", "reason": "043", "contract_began_on": "2024-01-08"},
+        _required("contract_ends_on", "reason"),
+        {
+            "contract_ends_on": [*DATE, None],
+            "reason": [*TEXT, None, "", "777", CANARY, "4" * 5000],
+            "contract_began_on": [*DATE],
+        },
+    ),
+    Case(
+        CancelledEnd,
+        "POST",
+        "/staff/insured/{id}/ends/cancellation",
+        "staff",
+        {"contract_ends_on": "2026-11-23"},
+        _required("contract_ends_on"),
+        {"contract_ends_on": [*DATE, None]},
+    ),
+    Case(
+        PortabilityProof,
+        "POST",
+        "/staff/insured/{id}/proofs",
+        "staff",
+        {"until": "2026-11-23"},
+        _required("until"),
+        {"until": [*DATE, None]},
+    ),
+    Case(
+        EarlyPortabilityEnd,
+        "PUT",
+        "/staff/insured/{id}/portability/end",
+        "staff",
+        {"reason": "new_job", "on": "2026-11-23"},
+        _required("reason", "on"),
+        {"reason": [*TEXT, None, "", "no_proof", CANARY], "on": [*DATE, None]},
+    ),
+    Case(
+        PortabilityDecision,
+        "PUT",
+        "/staff/insured/{id}/portability",
+        "staff",
+        {"open": True},
+        _required("open"),
+        {"open": [None, "peut-être", 12, [], {}]},
+    ),
+    Case(
+        NewSuspension,
+        "POST",
+        "/staff/insured/{id}/suspensions",
+        "staff",
+        {"reason": "632", "first_day": "2026-11-23", "last_day": "2027-11-22", "kept": True},
+        _required("reason", "first_day"),
+        {
+            "reason": [*TEXT, None, "", "200", CANARY],
+            "first_day": [*DATE, None],
+            "last_day": [*DATE],
+            "kept": ["peut-être", 12, [], {}],
+        },
+    ),
+    Case(
+        SuspensionDecision,
+        "POST",
+        "/staff/insured/{id}/suspensions/decision",
+        "staff",
+        {"first_day": "2026-11-23", "kept": True},
+        _required("first_day", "kept"),
+        {"first_day": [*DATE, None], "kept": [None, "peut-être", 12, [], {}]},
+    ),
+    Case(
+        CancelledSuspension,
+        "POST",
+        "/staff/insured/{id}/suspensions/cancellation",
+        "staff",
+        {"first_day": "2026-11-23"},
+        _required("first_day"),
+        {"first_day": [*DATE, None]},
     ),
 ]
 _IDS = [case.model.__name__ for case in CASES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,9 @@ import asyncpg
 import pytest
 from fastapi import FastAPI
 
+from activities import coverage_changes
+from activities.contracts import Actor, ActorKind
+from activities.coverage_changes import EndOfContract, Origin
 from db import register
 from db.pool import Connection, Pool, create_pool, employee_side, system, tenant
 from domain.affiliation import Status
@@ -33,7 +36,8 @@ from tests.world import Employer, Life, World
 # What hcr_web may read at all; every row belongs to a company.
 READABLE = (
     *("company", "establishment", "employee", "affiliation", "contact", "affiliation_event", "dispatch", "enrolment"),
-    *("coverage", "dependant", "idempotency", "waiver", "membership", "mandate"),
+    *("coverage", "dependant", "idempotency", "waiver", "membership", "mandate", "hire_proposal"),
+    *("coverage_end", "coverage_suspension", "coverage_event"),
 )
 # Users are nobody's rows: a company reads those who have, had or ask for rights on it, and of them no secret.
 USERS = ("portal_user", "invitation")
@@ -45,6 +49,8 @@ UNREADABLE = (
     *("known_address", "portal_session", "challenge", "wrong_code", "recovery_code", "password_reset", "email_change"),
     *("phone_loss", "notice", "office_code", "rate_limit", "audit_chain", "audit_origin"),
     "desk_assignment",
+    *("dsn_import", "dsn_declaration", "dsn_change", "dsn_number"),
+    "export_job",
     "look_as",
 )
 NIR = synthetic_nir(Civility.madame, date(1990, 5, 12), order=411)
@@ -83,6 +89,8 @@ async def two(world: World, app: FastAPI) -> Two:
                 assert (await send(employee, version)).status_code == 200
             await life.until(Status.finalised)
         await _rights_on(world, employer)
+        await _declared_by_payroll(world, employer)
+        await _ended(world, lives[0])
         companies.append((lives[0], lives[1]))
     return Two(world, companies[0], companies[1])
 
@@ -100,6 +108,41 @@ async def _rights_on(world: World, employer: Employer) -> None:
             " UPDATE membership SET invitation_id = made.id FROM made WHERE user_id = $1",
             user.id,
             user.id.bytes,
+        )
+
+
+async def _ended(world: World, life: Life) -> None:
+    """The insured one's contract ends after a leave without pay."""
+    [row] = await world.run("SELECT id, starts_on FROM coverage WHERE affiliation_id = $1", life.id)
+    first, by = row["starts_on"], Actor(ActorKind.staff, "isolation")
+    end = EndOfContract(first, first + timedelta(days=90), "059")
+    async with system(world.system) as connection:
+        await coverage_changes.suspend(connection, row["id"], "632", first, first, True, Origin.staff, by)
+        await coverage_changes.declare_end(connection, row["id"], end, Origin.staff, by)
+
+
+async def _declared_by_payroll(world: World, employer: Employer) -> None:
+    """Somebody whom a DSN file declares."""
+    async with system(world.system) as connection:
+        await connection.execute(
+            """
+            WITH came AS (
+                INSERT INTO dsn_import (origin, sha256, size) VALUES ('api', $3, 1) RETURNING id
+            ), declared AS (
+                INSERT INTO dsn_declaration (import_id, number, first_line, company_id, siret, state)
+                SELECT id, 1, 1, $1, $2, 'recorded' FROM came RETURNING id
+            ), change AS (
+                INSERT INTO dsn_change (id, declaration_id, company_id, kind, key, subject, person_index, on_day,
+                                        decision, state, match, line)
+                SELECT uuidv7(), id, $1, 'hire', 'k', 'k', $3, '2026-04-01', 'automatic', 'applied', 'none', 1
+                FROM declared RETURNING id
+            )
+            INSERT INTO hire_proposal (id, company_id, establishment_id, change_id, began_on, person_sealed)
+            SELECT uuidv7(), $1, s.id, change.id, '2026-04-01', $3 FROM change JOIN establishment s ON s.siret = $2
+            """,
+            employer.company_id,
+            employer.siret,
+            employer.company_id.bytes,
         )
 
 
@@ -242,7 +285,16 @@ FORBIDDEN = [
     "UPDATE audit_log SET event = 'x'",
     "SELECT * FROM audit_log",
     "UPDATE contact SET email = 'x'",
-    "UPDATE coverage SET formula = 'x'",
+    *(
+        f"UPDATE coverage SET {column} = {column}"
+        for column in ("formula", "starts_on", "told", "state", "state_version", "next_step_kind", "next_step_at")
+    ),
+    *(
+        f"UPDATE coverage_end SET {column} = {column}"
+        for column in ("portability", "proof_until", "portability_ended_on", "covered_until", "origin", "company_id")
+    ),
+    "UPDATE coverage_suspension SET kept = true",
+    "UPDATE coverage_event SET kind = 'x'",
     "UPDATE dispatch SET state = 'delivered'",
     "INSERT INTO dispatch (company_id) VALUES (NULL)",
     "UPDATE employee SET company_id = company_id",
@@ -250,6 +302,7 @@ FORBIDDEN = [
     "UPDATE affiliation_event SET kind = 'x'",
     "INSERT INTO company (siren, name, insurer, insurer_reference) VALUES ('999000003', 'x', 'klesia', 'x')",
     "UPDATE establishment SET closed_on = NULL",
+    "UPDATE hire_proposal SET state = 'dismissed'",
     "UPDATE api_key SET revoked_at = NULL",
     "SELECT secret_hash FROM access_token",
     "SELECT * FROM schema_migration",

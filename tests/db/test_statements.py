@@ -39,7 +39,13 @@ WEB = [
         "access": ("BIRTH_DATE_PAUSE", "COUNT_WRONG_BIRTH_DATE", "RIGHT_BIRTH_DATE"),
         "audit": ("ADD", "ADD_ON_AFFILIATION", "ADD_ENTRY", "ADD_VIEWS"),
         "documents": ("ADD", "OF_AFFILIATION", "QUOTA", "REMOVE", "SET_PIECES"),
+        "coverage_rights": (
+            *("LOCK", "FACTS", "SUSPENSIONS", "CHANGED", "ADD_EVENT", "ADD_END", "CANCEL_END", "ADD_SUSPENSION"),
+            *("HISTORY", "RADIATION_COMPANIES"),
+        ),
         "dispatches": ("OF_AFFILIATION",),
+        "dsn_desk": ("OPEN_HIRES", "OPEN_HIRE_COUNT", "HIRE", "COMPANY_OF_AFFILIATION"),
+        "evidence": ("PEOPLE", "PROPOSALS", "COMPANIES", "PLACES"),
         "enrolments": (
             *("GET", "SAVE_FIRST", "SAVE", "TOLD", "TELL_NEXT", "SUBMIT", "ADD_COVERAGE"),
             *("ADD_DEPENDANT", "COVERAGE", "ADD_WAIVER", "WAIVER", "ADD_SIGNATURE", "SIGNATURE", "CORRECT_IDENTITY"),
@@ -48,6 +54,7 @@ WEB = [
         "insured": (
             *("BY_NAME", "BY_NAME_BACKWARDS", "BY_NAME_OF_MANY", "BY_NAME_BACKWARDS_OF_MANY", "OLDEST_FIRST"),
             *("NEWEST_FIRST", "OF_NAME_OLDEST_FIRST", "OF_NAME_NEWEST_FIRST", "COUNT", "COUNT_OF_NAME", "OF_PEOPLE"),
+            *("EVERY_BY_NAME", "EVERY_BY_NAME_BACKWARDS", "EVERY_OLDEST_FIRST", "EVERY_NEWEST_FIRST", "COUNT_EVERY"),
             *("PEOPLE_WITH_NIR", "ONE", "HISTORY", "CONTRACT", "COMPANIES", "PLACES"),
         ),
         "idempotency": ("CLAIM", "GET"),

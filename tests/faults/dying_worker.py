@@ -24,10 +24,15 @@ from activities import contracts
 # How long Temporal waits for a dead worker's attempt before it gives it to another: 90 s in earnest.
 ATTEMPT_SECONDS = 2.0
 contracts.HAND_OVER_TIMEOUT = timedelta(seconds=ATTEMPT_SECONDS)
+contracts.EXPORT_HEARTBEAT = timedelta(seconds=ATTEMPT_SECONDS)
+contracts.DSN_HEARTBEAT = timedelta(seconds=ATTEMPT_SECONDS)
 
 from settings import settings  # noqa: E402  (the time limit is read when the workflow's module is)
 
 MODULES = {
+    "dsn": "activities.dsn_import",
+    "dsn_changes": "activities.dsn_changes",
+    "export": "activities.export",
     "hand_over": "activities.hand_over",
     "notice": "activities.notices",
     "record": "activities.record",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities import contracts, hand_over
+from activities import carrying, contracts
 from activities.contracts import DoubtResolved
 from activities.hand_over import MessageDesk
 from composition import providers
@@ -20,6 +20,7 @@ from domain.affiliation import Attention, Status, Verdict
 from gateways import sendgrid_events
 from services.deliveries import DeliveryService
 from settings import Settings
+from tests.covering import engine
 from tests.faults.breaking import STAFF, attempts, attention, changed, declare, until
 from tests.standins.sendgrid import SendGridStandin
 from tests.world import Life, World, open_world
@@ -173,7 +174,7 @@ async def test_cut_before_it_was_taken_is_sent_once_the_search_has_settled(
 async def test_a_second_doubt_is_given_as_long_to_settle_as_the_first(
     searching: World, sendgrid: SendGridStandin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hand_over, "_LOOK_AGAIN", timedelta(seconds=0.2))
+    monkeypatch.setattr(carrying, "_LOOK_AGAIN", timedelta(seconds=0.2))
     sendgrid.listing_delay = 1.0  # the search lags, within the settling time
     sendgrid.cut_next(done=False, on=SEND)
     sendgrid.accept_then_time_out(on=SEND)
@@ -220,7 +221,7 @@ async def test_without_the_search_sendgrids_own_event_tells_that_it_left(
     await until(claimed)
     (row,) = await life.world.run("SELECT id FROM dispatch WHERE affiliation_id = $1", life.id)
     events = sendgrid_events.parse(json.dumps([sendgrid.event(str(row["id"]), "processed")]).encode())
-    deliveries = DeliveryService(blind.system, blind.engine, providers(blind.system, blind.config).post)
+    deliveries = DeliveryService(blind.system, blind.engine, providers(blind.system, blind.config).post, engine(blind))
     assert await deliveries.receive(events) == 1
     await life.until(Status.sent)
     assert await taken(life, sendgrid) == ["invitation"]

@@ -3,10 +3,11 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from gateways.mail import Email
+from gateways.mail import Attachment, Email
 from gateways.outcomes import Accepted, Ambiguous, CannotTell, RefusalReason, Refused, Unavailable
 from gateways.sendgrid import SendGridMail
 from settings import Settings
@@ -23,7 +24,7 @@ EMAIL = Email(
 )
 
 
-def changed(**fields: str) -> Email:
+def changed(**fields: Any) -> Email:
     return replace(EMAIL, **fields)
 
 
@@ -49,6 +50,19 @@ async def test_sends_exactly_this(mail: SendGridMail, sendgrid: SendGridStandin)
                 "subscription_tracking": {"enable": False},
                 "ganalytics": {"enable": False},
             },
+        }
+    ]
+
+
+async def test_a_document_goes_with_an_e_mail(mail: SendGridMail, sendgrid: SendGridStandin) -> None:
+    await mail.send(changed(attachment=Attachment("attestation.pdf", b"%PDF-1.7")))
+    [message] = sendgrid.taken
+    assert message["attachments"] == [
+        {
+            "content": "JVBERi0xLjc=",
+            "type": "application/pdf",
+            "filename": "attestation.pdf",
+            "disposition": "attachment",
         }
     ]
 

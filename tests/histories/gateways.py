@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from activities.hand_over import Providers
+from activities.carrying import Providers
 from gateways.delivery import DeliveryKind
 from gateways.mail import Email
 from gateways.outcomes import Accepted, Ambiguous, CannotTell, RefusalReason, Refused, Unavailable

@@ -25,6 +25,9 @@ from local.postgres import PostgresServer
 from local.temporal import executable, extra_arguments
 from settings import Settings
 from tests.histories import corpus
+from tests.histories.coverages import COVERAGES
+from tests.histories.dsn import IMPORTS
+from tests.histories.exports import EXPORTS
 from tests.histories.gateways import told
 from tests.histories.notices import NOTICES
 from tests.histories.paths import PATHS
@@ -76,6 +79,14 @@ async def _record(database_url: str, wanted: list[str]) -> None:
 async def _recorded(world: World, path_name: str) -> WorkflowHistory:
     if path_name == SWEEP_ID:
         return await _swept(world)
+    if path_name in COVERAGES:
+        life = await COVERAGES[path_name](world)
+        await life.until_quiet()
+        return await life.history()
+    if path_name in EXPORTS:
+        return await EXPORTS[path_name](world)
+    if path_name in IMPORTS:
+        return await IMPORTS[path_name](world)
     return await (NOTICES[path_name](world) if path_name in NOTICES else _lived(world, path_name))
 
 
@@ -93,6 +104,6 @@ async def _swept(world: World) -> WorkflowHistory:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
-    asyncio.run(record(sys.argv[1:] or [*PATHS, *NOTICES, SWEEP_ID]))
+    asyncio.run(record(sys.argv[1:] or [*PATHS, *NOTICES, *COVERAGES, *EXPORTS, *IMPORTS, SWEEP_ID]))
     sys.stdout.flush()
     os._exit(0)  # as worker.py: the interpreter's own exit can crash in the SDK's threads

@@ -35,6 +35,7 @@ from services.callers import Caller, Scope
 from services.declarations import CorrectedContact, DoubtResolution, Withdrawal, WithdrawalReason
 from services.deliveries import DeliveryService
 from services.staff import StaffService
+from tests.covering import engine
 from tests.world import Life, World
 from workflows.affiliation import AffiliationWorkflow
 from workflows.waiver import WaiverWorkflow
@@ -82,7 +83,9 @@ class Scene:
     def __init__(self, world: World) -> None:
         self.world = world
         self._staff = StaffService(world.system, world.engine)
-        self._deliveries = DeliveryService(world.system, world.engine, LocalPost(LocalBoxes(world.system)))
+        self._deliveries = DeliveryService(
+            world.system, world.engine, LocalPost(LocalBoxes(world.system)), engine(world)
+        )
 
     async def declare(self, **changes: Any) -> Life:
         """Somebody declared by an employer of their own, whose first message has left."""

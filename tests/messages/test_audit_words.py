@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 # security.md J-01, and what is beside it: the first part of an event's name
 _FAMILIES = (
     *("auth", "user", "company", "terms", "link", "form", "file", "data", "webhook", "letter", "authz", "input"),
-    *("ops", "config", "affiliation", "waiver", "mandate", "log", "rights", "key", "notice", "review"),
+    *("ops", "config", "affiliation", "waiver", "mandate", "log", "rights", "key", "notice", "review", "dsn"),
 )
 _EVENT = re.compile(rf"""["']((?:{"|".join(_FAMILIES)})(?:\.[a-z_]+){{1,2}})["']""")
 _NOT_EVENTS = {"data.new", "terms.version", "waiver.proof", "data.revealed"}  # the last one: nothing reveals yet

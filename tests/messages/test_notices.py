@@ -47,6 +47,8 @@ CASES: list[tuple[str, NoticeKind, dict[str, Any]]] = [
     ("phone_loss", NoticeKind.phone_loss, {**STOPPED, "effective_at": UNTIL}),
     ("email_change", NoticeKind.email_change, LINKED),
     ("email_changed", NoticeKind.email_changed, {}),
+    ("export_ready", NoticeKind.export_ready, {"company": ""}),
+    ("export_failed", NoticeKind.export_failed, {"company": ""}),
     ("totp_changed", NoticeKind.totp_changed, {"details": {"on": True}}),
     ("totp_removed", NoticeKind.totp_changed, {"details": {"on": False}}),
     ("recovery_code_used", NoticeKind.recovery_code_used, {"details": {"left": 3}}),

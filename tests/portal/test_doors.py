@@ -72,6 +72,11 @@ GET /dossier/mes-donnees.pdf
 GET /dossier/mes-donnees.zip
 GET POST /dossier/telephone
 GET POST /dossier/non
+GET POST /dossier/deja-affilie
+GET POST /dossier/deja-affilie/code
+POST /dossier/deja-affilie/code/envoi
+GET POST /dossier/deja-affilie/reponses
+GET POST /dossier/deja-affilie/suite
 GET POST /dossier/etapes/{name}
 GET POST /dossier/etapes/{name}/{group}/{key}
 GET POST /dossier/etapes/{name}/{group}/{key}/retrait
@@ -95,6 +100,15 @@ POST /session/prolongation
 GET POST /salaries/affilies
 GET /salaries/affilies/{insured_id}
 GET /salaries/affilies/{insured_id}/attestation.pdf
+GET /salaries/affilies/{insured_id}/radiation.pdf
+GET POST /salaries/radiation
+GET POST /salaries/radiation/{insured_id}
+POST /salaries/radiation/{insured_id}/confirmation
+GET /salaries/radiation/{insured_id}/faite
+GET POST /salaries/radiation/{insured_id}/annulation
+GET POST /salaries/affilies/exports
+GET POST /salaries/affilies/exports/{job_id}
+GET /salaries/affilies/exports/{job_id}/fichier
 GET /espace
 GET /contrats
 GET /entreprises
@@ -112,7 +126,11 @@ GET POST /salaries/pre-affiliation
 POST /salaries/pre-affiliation/controle
 POST /salaries/pre-affiliation/envoi
 POST /salaries/pre-affiliation/reprise
+POST /reprendre
 GET /salaries/pre-affiliation/{affiliation_id}/faite
+GET /salaries/pre-affiliation/dsn
+POST /salaries/pre-affiliation/dsn/{proposal_id}
+POST /salaries/pre-affiliation/dsn/{proposal_id}/ecart
 GET /profil
 GET POST /profil/nom
 GET POST /profil/mot-de-passe
@@ -165,6 +183,8 @@ GET /habilitations/cles
 GET POST /habilitations/cles/creer
 GET POST /habilitations/cles/{key_id}/revocation
 GET /habilitations/consultations
+GET POST /documents/dossier-de-preuves
+GET /documents/dossier-de-preuves/{pack_id}/fichier
 """,
 }
 PAGES[For.staff] = """
@@ -177,11 +197,19 @@ GET /gestion/envois
 GET /gestion
 GET /gestion/a-traiter
 GET /gestion/a-traiter/suivant
+GET /gestion/dsn
+GET /gestion/dsn/{import_id}
+GET /gestion/dsn/{import_id}/rapport.csv
+GET /gestion/dsn/a-confirmer
+GET /gestion/dsn/a-confirmer/{change_id}
 GET /gestion/dossiers
 GET POST /gestion/dossiers/nir
 GET /gestion/dossiers/{affiliation_id}
 GET /gestion/dossiers/{affiliation_id}/numeros
 GET /gestion/documents/{document_id}
+GET /gestion/droits
+GET /gestion/dossiers/{affiliation_id}/droits
+GET /gestion/dossiers/{affiliation_id}/droits/radiation.pdf
 """
 PAGES[For.staff_write] = """
 GET POST /gestion/entreprises/creation
@@ -202,8 +230,11 @@ POST /gestion/dossiers/{affiliation_id}/pieces/{piece}/demande
 POST /gestion/dossiers/{affiliation_id}/documents
 POST /gestion/dossiers/{affiliation_id}/doute
 POST /gestion/dossiers/{affiliation_id}/dispense
+POST /gestion/dossiers/{affiliation_id}/droits/{action}
 GET /gestion/retours-papier
 GET POST /gestion/retours-papier/{affiliation_id}
+POST /gestion/dsn
+POST /gestion/dsn/a-confirmer/{change_id}
 """
 PAGES[For.staff_super] = """
 GET /gestion/comptes
@@ -220,9 +251,11 @@ PAGES[For.everybody] += """
 GET /salaries/suivi/{affiliation_id}/relance
 GET /salaries/suivi/{affiliation_id}/envois
 GET /salaries/suivi/{affiliation_id}/envois/annulation
+GET /salaries/radiation/{insured_id}/confirmation
 GET /salaries/pre-affiliation/controle
 GET /salaries/pre-affiliation/envoi
 GET /salaries/pre-affiliation/reprise
+GET /reprendre
 GET /habilitations/{user_id}/lien
 GET /habilitations/{user_id}/nom
 GET /habilitations/{user_id}/sessions

@@ -37,8 +37,15 @@ from tests.world import Employer, Life, World
 LEFT_OUT = {
     "/conditions/nouvelles",
     "/salaries/affilies/{insured_id}/attestation.pdf",
+    "/salaries/affilies/{insured_id}/radiation.pdf",
+    "/salaries/radiation/{insured_id}/faite",
+    "/salaries/radiation/{insured_id}/annulation",
+    "/gestion/dossiers/{affiliation_id}/droits/radiation.pdf",
+    "/salaries/affilies/exports/{job_id}",
+    "/salaries/affilies/exports/{job_id}/fichier",
     "/documents/pre-affiliation.pdf",
     "/documents/affiliation.pdf",
+    "/documents/dossier-de-preuves/{pack_id}/fichier",
     "/messages/{notice_id}",
     "/habilitations/mandats/{mandate_id}/fin",
     "/habilitations/mandats/{mandate_id}/actions",
@@ -49,13 +56,16 @@ LEFT_OUT = {
     "/gestion/a-traiter/suivant",
     "/gestion/dossiers/nir",
     "/gestion/documents/{document_id}",
+    "/gestion/dsn/{import_id}",
+    "/gestion/dsn/{import_id}/rapport.csv",
+    "/gestion/dsn/a-confirmer/{change_id}",
     "/gestion/entreprises/{company_id}/etablissements/{establishment_id}/fermeture",
     "/gestion/entreprises/{company_id}/etablissements/{establishment_id}/reouverture",
 }
 FEW, MANY = 4, 30
 
 EMPLOYERS = {
-    "/espace": 11,
+    "/espace": 12,
     "/contrats": 4,
     "/entreprises": 4,
     "/salaries/suivi": 5,
@@ -66,11 +76,17 @@ EMPLOYERS = {
     "/salaries/suivi/{affiliation}/retrait": 7,
     "/salaries/suivi/{closed}/reprise": 7,
     "/salaries/suivi/{affiliation}/messages/{dispatch}": 5,
-    "/salaries/pre-affiliation": 3,
+    "/salaries/pre-affiliation": 4,
     "/salaries/pre-affiliation/{affiliation}/faite": 5,
+    "/salaries/pre-affiliation/dsn": 3,
     "/salaries/affilies": 6,
-    "/salaries/affilies/{insured}": 7,
+    "/salaries/affilies/{insured}": 14,
+    "/salaries/radiation": 7,
+    "/salaries/radiation?assure=essai": 7,
+    "/salaries/radiation/{insured}": 14,
+    "/salaries/affilies/exports": 3,
     "/documents": 2,
+    "/documents/dossier-de-preuves": 9,
     "/demarches": 2,
     "/aide": 2,
     "/plan": 2,
@@ -99,11 +115,15 @@ EMPLOYERS = {
     "/habilitations/mandats/{mandate}/refuser": 4,
 }
 STAFFS = {
-    "/gestion": 6,
+    "/gestion": 7,
     "/gestion/a-traiter": 11,
+    "/gestion/dsn": 4,
+    "/gestion/dsn/a-confirmer": 6,
     "/gestion/dossiers": 2,
     "/gestion/dossiers?q=essai": 4,
     "/gestion/dossiers/{affiliation}": 12,
+    "/gestion/dossiers/{covered}/droits": 12,
+    "/gestion/droits": 3,
     "/gestion/dossiers/{affiliation}/numeros": 5,
     "/gestion/dossiers/{affiliation}/consultations": 13,
     "/gestion/retours-papier": 4,
@@ -258,6 +278,7 @@ class Place:
         )
         if status == "finalised":
             await world.run(COVERED, affiliation)
+            self.known["covered"] = str(affiliation)
             self.known["insured"] = str((await world.run(INSURED, affiliation))[0]["id"])
         if status == "abandoned":
             self.known["closed"] = str(affiliation)
@@ -266,6 +287,7 @@ class Place:
 @pytest.fixture(scope="module")
 async def place(world: World) -> Place:
     employer, office = await world.employer(), await world.employer()
+    await world.run("UPDATE company SET emits_dsn = false WHERE id = $1", employer.company_id)
     rights = {employer.company_id: Role.administrator, office.company_id: Role.administrator}
     model = await world.declare(employer)
     await model.until(Status.sent)

@@ -88,7 +88,8 @@ async def test_the_reasons_of_the_guide_are_there_and_what_is_not_online_has_the
         "Transmettre des documents pour mon salarié",
     ):
         assert reason in page
-    assert page.count("tel:+33144208063") >= 4
+    assert page.count("tel:+33144208063") >= 3
+    assert '<a class="button small" href="/salaries/radiation">' in page
     assert ("Pré-affilier un salarié", "/salaries/pre-affiliation") in links(page)
 
 

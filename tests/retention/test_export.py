@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -44,7 +45,7 @@ async def plant(kept: Kept, employer: Employer, who: str, order: int) -> Planted
         name: canary()
         for name in (
             *("last name", "first name", "birth name", "mail", "street", "own street", "holder", "partner", "child"),
-            *("child last name", "signature", "file"),
+            *("child last name", "signature", "file", "payroll name"),
         )
     }
     values["NIR"] = nir
@@ -81,7 +82,32 @@ async def plant(kept: Kept, employer: Employer, who: str, order: int) -> Planted
         assert added.status_code == 201, added.text
         sent = await send(http, version)
         assert sent.status_code == 200, sent.text
+    await declare_by_payroll(kept, life, values["payroll name"])
     return Planted(life, values, token)
+
+
+async def declare_by_payroll(kept: Kept, life: Life, name: str) -> None:
+    """A DSN that spells them otherwise."""
+    change = uuid.uuid4()
+    declared = json.dumps({"first_names": "Camille", "last_name": name})
+    await kept.world.run(
+        """
+        WITH came AS (
+            INSERT INTO dsn_import (origin, sha256, size) VALUES ('api', uuid_send($2), 1) RETURNING id
+        ), declared AS (
+            INSERT INTO dsn_declaration (import_id, number, first_line, company_id, siret, state)
+            SELECT id, 1, 1, $1, id, 'recorded' FROM came RETURNING id
+        )
+        INSERT INTO dsn_change (id, declaration_id, company_id, kind, key, subject, person_index, on_day, reason,
+                                decision, state, match, line, employee_id, person_sealed)
+        SELECT $2, id, $1, 'end', id, id, '', '2026-04-30', '059', 'automatic', 'applied', 'nir', 1, $3, $4
+        FROM declared
+        """,
+        life.employer.company_id,
+        change,
+        await kept.employee(life),
+        kept.world.cipher.encrypt(declared, "dsn_change", "person", str(change)),
+    )
 
 
 @pytest.fixture(scope="module")

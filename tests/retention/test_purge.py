@@ -27,6 +27,28 @@ from workflows.nightly import NightlyWorkflow
 AT = timedelta(hours=4, minutes=30)
 
 
+# A file whose hire is of somebody known, with a proposal, and whose end is of somebody who is not.
+_DECLARED_BY_PAYROLL = """
+WITH came AS (
+    INSERT INTO dsn_import (origin, sha256, size, object_key, data_key_sealed, state, finished_at)
+    VALUES ('api', '\\x01', 1, 'of a file', '\\x01', 'applied', now()) RETURNING id
+), declared AS (
+    INSERT INTO dsn_declaration (import_id, number, first_line, company_id, state)
+    SELECT id, 1, 1, $1, 'recorded' FROM came RETURNING id
+), changes AS (
+    INSERT INTO dsn_change (id, declaration_id, company_id, kind, key, subject, person_index, on_day, decision, state,
+                            match, line, employee_id, person_sealed)
+    SELECT uuidv7(), id, $1, kind, kind, kind, '\\x01', '2026-04-01', 'automatic', 'applied', match, 1, employee,
+           '\\x01'
+    FROM declared, (VALUES ('hire', 'nir', $2::uuid), ('end', 'none', NULL)) AS said (kind, match, employee)
+    RETURNING id, kind
+)
+INSERT INTO hire_proposal (id, company_id, establishment_id, change_id, began_on, person_sealed)
+SELECT uuidv7(), $1, s.id, c.id, '2026-04-01', '\\x01'
+FROM changes c, establishment s WHERE c.kind = 'hire' AND s.company_id = $1
+"""
+
+
 async def night(kept: Kept, day: date) -> Purged:
     return await ActivityEnvironment().run(kept.nightly.purge, Purge(beginning_of(day) + AT))
 
@@ -52,6 +74,7 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
     await kept.complete(excused, waived())
     await kept.world.run("UPDATE waiver SET ended_on = current_date WHERE affiliation_id = $1", excused.id)
     day = await today(kept)
+    people = {life: await kept.employee(life) for life in (abandoned, insured, gone, excused)}
     await kept.world.run("UPDATE employee_session SET expires_at = now()")
     await kept.world.run(
         "UPDATE affiliation SET state = state || '{\"awaited\": false}' WHERE id = $1 AND status = 'finalised'", gone.id
@@ -85,6 +108,13 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
         )
         await connection.execute("INSERT INTO rate_limit (key, tat) VALUES ('\\x01', now())")
         await connection.execute("INSERT INTO audit_origin (audit_id, network) VALUES (-1, '192.0.2.1')")
+        await connection.execute(
+            "INSERT INTO export_job (user_id, company_ids, kind, form, state, expires_at)"
+            " VALUES ($1, ARRAY[$2::uuid], 'insured', 'xlsx', 'done', now())",
+            user,
+            insured.employer.company_id,
+        )
+        await connection.execute(_DECLARED_BY_PAYROLL, insured.employer.company_id, people[insured])
     of = {life: f"affiliation_id = '{life.id}'" for life in (abandoned, insured, gone, excused)}
     watched = {
         "sessions": f"employee_session WHERE {of[insured]}",
@@ -118,12 +148,15 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
         "rate_limits": "rate_limit WHERE key = '\\x01'",
         "audit_origins": "audit_origin WHERE audit_id = -1",
         "company_contacts": f"company_contact WHERE company_id = '{gone.employer.company_id}'",
+        "exports": "export_job",
+        "dsn_files": "dsn_import WHERE object_key IS NOT NULL",
+        "dsn_people": "dsn_change WHERE employee_id IS NULL OR person_sealed IS NOT NULL",
+        "hire_proposals": "hire_proposal",
     }
     watched = {name: f"({query}) AS rows" if "UNION" in query else query for name, query in watched.items()}
     timed = {name for name, one in rules().items() if one.action is not Action.keep}
     assert set(watched) == timed - {"security_log"}, "a rule without its test; the log has its own"
     files = {life: await kept.object_keys(life) for life in of}
-    people = {life: await kept.employee(life) for life in of}
     abandoned_files = files[abandoned]
     assert len(abandoned_files) == 2
 
@@ -144,6 +177,7 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
             assert await kept.count(f"affiliation WHERE id = '{abandoned.id}'") == 1
     await night(kept, due_on(rule("coverages"), day) + timedelta(days=366))
 
+    assert await kept.count("dsn_change") == 1, "what it changed stays as long as the person, unnamed"
     for life in (abandoned, gone, excused):
         assert await kept.count("affiliation WHERE id = $1", life.id) == 0
         assert await kept.count("employee WHERE id = $1", people[life]) == 0

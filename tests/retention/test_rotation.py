@@ -22,6 +22,25 @@ from tests.enrolling import family
 from tests.retention.accounts import unused_account
 from tests.retention.conftest import Kept
 
+_DECLARED_BY_PAYROLL = """
+WITH came AS (
+    INSERT INTO dsn_import (origin, sha256, size) VALUES ('api', uuid_send(uuidv7()), 1) RETURNING id
+), declared AS (
+    INSERT INTO dsn_declaration (import_id, number, first_line, company_id, siret, state)
+    SELECT id, 1, 1, $1, id, 'recorded' FROM came RETURNING id
+), change AS (
+    INSERT INTO dsn_change (id, declaration_id, company_id, kind, key, subject, person_index, on_day, decision, state,
+                            match, line)
+    SELECT uuidv7(), id, $1, 'hire', id, id, '', '2026-04-01', 'automatic', 'applied', 'none', 1 FROM declared
+    RETURNING id
+), proposal AS (
+    INSERT INTO hire_proposal (id, company_id, establishment_id, change_id, began_on, person_sealed)
+    SELECT uuidv7(), $1, s.id, change.id, '2026-04-01', '' FROM change JOIN establishment s ON s.company_id = $1
+    RETURNING id
+)
+SELECT came.id AS dsn_import, change.id AS dsn_change, proposal.id AS hire_proposal FROM came, change, proposal
+"""
+
 
 def with_keys(config: Settings, field_keys: str) -> FieldCipher:
     changed = Settings.model_validate({**config.model_dump(), "field_keys": field_keys})
@@ -47,7 +66,14 @@ async def ring(kept: Kept) -> tuple[str, str]:
         await kept.world.run("UPDATE dependant SET nir_sealed = $2 WHERE id = $1", row["id"], sealed)
     async with system(kept.world.system) as connection:
         user = await unused_account(connection, life.employer.company_id)
-    ids = {"portal_user": user, "challenge": await challenge_of(kept, user)}
+    [declared] = await kept.world.run(_DECLARED_BY_PAYROLL, life.employer.company_id)
+    [export] = await kept.world.run(
+        "INSERT INTO export_job (user_id, company_ids, kind, form) VALUES ($1, ARRAY[$2::uuid], 'insured', 'xlsx')"
+        " RETURNING id",
+        user,
+        life.employer.company_id,
+    )
+    ids = {"portal_user": user, "challenge": await challenge_of(kept, user), "export_job": export["id"], **declared}
     for place in sealed_columns():
         if row_id := ids.get(place.table):
             sealed = keys.encrypt("0639980001", place.table, place.field, str(row_id))

@@ -29,7 +29,7 @@ from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities.hand_over import Providers
+from activities.carrying import Providers
 from api.app import create_app
 from composition import connect, providers
 from db.pool import create_pool

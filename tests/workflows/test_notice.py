@@ -23,6 +23,7 @@ from gateways.letter_codes import parse_code, verify_secret
 from gateways.local_boxes import LocalBoxes, LocalPost
 from messages.notices import NoticeKind
 from services.deliveries import DeliveryService
+from tests.covering import engine as coverage_rights
 from tests.histories.corpus import readable
 from tests.messages.documents import pages_of
 from tests.noticing import (
@@ -347,7 +348,7 @@ async def test_a_bounce_is_written_on_the_notice_and_is_its_last_word(world: Wor
     notice = await notify(world, NoticeKind.new_device, user_id=user.id)
     await settled(world, notice)
     await handle(world, notice).result()
-    service = DeliveryService(world.system, world.engine, LocalPost(LocalBoxes(world.system)))
+    service = DeliveryService(world.system, world.engine, LocalPost(LocalBoxes(world.system)), coverage_rights(world))
     for kind in (DeliveryKind.other, DeliveryKind.bounced, DeliveryKind.delivered):
         event = DeliveryEvent("test", str(uuid.uuid4()), str(notice), kind, "5.1.1", datetime.now(UTC))
         assert await service.receive([event]) == 1
@@ -356,7 +357,7 @@ async def test_a_bounce_is_written_on_the_notice_and_is_its_last_word(world: Wor
 
 
 async def test_an_event_about_nobody_is_only_kept(world: World) -> None:
-    service = DeliveryService(world.system, world.engine, LocalPost(LocalBoxes(world.system)))
+    service = DeliveryService(world.system, world.engine, LocalPost(LocalBoxes(world.system)), coverage_rights(world))
     event = DeliveryEvent("test", str(uuid.uuid4()), str(uuid.uuid4()), DeliveryKind.bounced, "", datetime.now(UTC))
     assert await service.receive([event]) == 1
 

@@ -10,18 +10,33 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from tests.histories import corpus
+from tests.histories.coverages import COVERAGES
+from tests.histories.dsn import IMPORTS
+from tests.histories.exports import EXPORTS
 from tests.histories.mutants import ShowsBeforeItRecords, WaitsFirst, WaitsInEveryLife
 from tests.histories.notices import NOTICES
 from tests.histories.paths import PATHS
 from workflows.affiliation import AffiliationWorkflow
 from workflows.company_recovery import CompanyRecoveryWorkflow
 from workflows.converter import DATA_CONVERTER
+from workflows.coverage_rights import RightsWorkflow
+from workflows.dsn_import import DsnImportWorkflow
+from workflows.export import ExportWorkflow
 from workflows.notice import NoticeWorkflow
 from workflows.runners import watchful_runner
 from workflows.sweep import SweepWorkflow
 from workflows.waiver import WaiverWorkflow
 
-WORKFLOWS = (AffiliationWorkflow, WaiverWorkflow, SweepWorkflow, NoticeWorkflow, CompanyRecoveryWorkflow)
+WORKFLOWS = (
+    AffiliationWorkflow,
+    WaiverWorkflow,
+    SweepWorkflow,
+    NoticeWorkflow,
+    CompanyRecoveryWorkflow,
+    ExportWorkflow,
+    RightsWorkflow,
+    DsnImportWorkflow,
+)
 # what nothing in Temporal may look like: an e-mail, a telephone, a NIR, an IBAN, a link
 PERSONAL = re.compile(r"@|\+33|\b[12]\d{12}(?:\d{2})?\b|\bFR\d{2}|https?:|rue |Essai|Camille|HÔTEL", re.IGNORECASE)
 
@@ -33,9 +48,7 @@ def replayer(*workflows: type[Any]) -> Replayer:
 
 @pytest.mark.parametrize("name", corpus.names())
 async def test_a_recorded_life_replays_on_todays_code(name: str) -> None:
-    await replayer(
-        AffiliationWorkflow, WaiverWorkflow, SweepWorkflow, CompanyRecoveryWorkflow, NoticeWorkflow
-    ).replay_workflow(corpus.load(name))
+    await replayer(*WORKFLOWS).replay_workflow(corpus.load(name))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +66,7 @@ async def test_replaying_notices_a_changed_order_of_commands(mutant: type[Any], 
 
 
 def test_every_path_is_recorded() -> None:
-    assert {*PATHS, *NOTICES} <= set(corpus.names())
+    assert {*PATHS, *NOTICES, *COVERAGES, *EXPORTS, *IMPORTS} <= set(corpus.names())
 
 
 def test_the_sequence_of_commands_is_the_committed_one() -> None:

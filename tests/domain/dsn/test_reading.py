@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.dsn.blocks import AFFILIATION, COMPANY, CONTRACT, CONTRACT_END, DEPENDANT, ESTABLISHMENT, PERSON, Block
 from domain.dsn.faults import FaultCode, Faulty
-from domain.dsn.reading import Declaration, declarations, survey
+from domain.dsn.reading import PEOPLE_AT_ONCE, Declaration, declarations, survey
 from tests.domain.dsn.files import Monthly, block, contract, envoi, lot, person, written
 
 CHILD = block("S21.G00.73", r003="02", r004="01032015", r006="D'ALMEIDA", r009="LÉO")
@@ -198,3 +199,38 @@ def test_lines_lost_doubled_or_exchanged_are_refused_or_read_but_never_break(see
     with contextlib.suppress(Faulty):
         for found in read(written(lines)):
             assert found.last_line >= found.block.line
+
+
+def test_one_endless_line_is_refused_in_little_memory() -> None:
+    endless = io.BytesIO(b"S21.G00.30.001,'" + b"9" * 20_000_000)
+    tracemalloc.start()
+    try:
+        assert faults(endless) != []
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_declaration_of_many_people_comes_in_parts_that_have_them_all() -> None:
+    many = 2 * PEOPLE_AT_ONCE + 1
+    crowd = [person(contract(), name=f"N{n}") for n in range(many)]
+    source = written(envoi(Monthly(crowd), Monthly([person(contract())], order="2")))
+    names, shape = [], []
+    for one in declarations(source, survey(source)):
+        names += [found.get("002") for found in people(one)]
+        shape.append((one.block.get("004"), one.part, one.complete, one.block.line))
+    assert names == [*(f"N{n}" for n in range(many)), "D'ALMEIDA"]
+    first, last = shape[0][3], shape[-1][3]
+    order = "202604001"
+    assert shape == [(order, 0, False, first), (order, 1, False, first), (order, 2, True, first), ("2", 0, True, last)]
+
+
+def test_reading_may_begin_at_any_declaration() -> None:
+    source = written(lot(envoi(Monthly([person(contract())]), Monthly([], order="2")), envoi(Monthly([], order="3"))))
+    surveyed = survey(source)
+    whole = list(declarations(source, surveyed))
+    for place, one in enumerate(whole):
+        rest = list(declarations(source, surveyed, one.block.line))
+        assert [(found.block.get("004"), found.envoi.number) for found in rest] == [
+            (found.block.get("004"), found.envoi.number) for found in whole[place:]
+        ]

@@ -157,7 +157,7 @@ async def test_the_directory_is_ours_alone_and_flushed(directory: Path, monkeypa
 
 async def test_never_overwrites(monkeypatch: pytest.MonkeyPatch) -> None:
     vault = FileVault(MemoryStore(), KEYS)
-    monkeypatch.setattr("gateways.files.storage._new_object_key", lambda: "aa/same")
+    monkeypatch.setattr("gateways.files.storage.new_object_key", lambda: "aa/same")
     stored = await vault.put(CONTENT, "row-1")
     with pytest.raises(StorageUnavailable, match=AlreadyExistsError.__name__):
         await vault.put(b"other", "row-2")

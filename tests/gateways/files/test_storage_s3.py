@@ -99,7 +99,7 @@ async def test_a_file_s_life(vault: FileVault, s3: S3Standin) -> None:
 async def test_credentials_come_from_the_environment_and_nothing_is_overwritten(
     vault: FileVault, s3: S3Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateways.files.storage._new_object_key", lambda: "aa/same")
+    monkeypatch.setattr("gateways.files.storage.new_object_key", lambda: "aa/same")
     await vault.put(CONTENT, "row-1")
     written = dict(s3.objects)
     with pytest.raises(StorageUnavailable):
