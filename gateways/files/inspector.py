@@ -76,6 +76,8 @@ async def _exchange(child: Process, request: bytes) -> bytes:
         feeding.cancel()
         if len(answer) > _MAX_ANSWER_BYTES:
             child.kill()
+            while await child.stdout.read(1024 * 1024):  # it counts as ended only once its pipe is empty
+                pass
 
 
 async def _feed(stdin: asyncio.StreamWriter, request: bytes) -> None:

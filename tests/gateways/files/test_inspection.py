@@ -413,7 +413,7 @@ async def test_too_slow_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_how_a_child_dies(monkeypatch: pytest.MonkeyPatch, program: str, code: RefusalCode) -> None:
     instead_of_the_child(monkeypatch, program)
     with pytest.raises(FileRefused) as refused:
-        await inspect_file(photo(), "a.jpg", wall_seconds=300)
+        await inspect_file(photo(), "a.jpg", wall_seconds=60)
     assert refused.value.code is code
     assert children() == []
 
