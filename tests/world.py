@@ -45,6 +45,11 @@ MARGIN = timedelta(minutes=1)
 _numbers = itertools.count(secrets.randbelow(10**5))
 
 
+def earlier(moment: str, days: str) -> str:
+    """SQL: so many days before a moment, at the same time in Paris also where the clocks were changed in between."""
+    return f"(({moment}) AT TIME ZONE 'Europe/Paris' - make_interval(days => {days})) AT TIME ZONE 'Europe/Paris'"
+
+
 @dataclass(frozen=True)
 class Employer:
     """A company of its own for a test, with one establishment and a caller that acts for it."""

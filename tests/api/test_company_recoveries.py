@@ -31,7 +31,7 @@ from tests.api.test_activations import of
 from tests.noticing import engine as notices_engine
 from tests.recovering import ASKS, Recovery, begun, orphaned
 from tests.users import add_user, signed_in
-from tests.world import Employer, World
+from tests.world import Employer, World, earlier
 
 RECOVERIES = f"{BASE}/company-recoveries"
 S = RecoveryState
@@ -149,7 +149,7 @@ async def test_every_code_that_does_not_go_gets_the_same_answer(app: FastAPI, wo
     old, _ = await orphaned(world)
     late = await (await begun(world, old)).code()
     await world.run(
-        "UPDATE notice SET created_at = created_at - interval '31 days' WHERE company_id = $1", old.company_id
+        f"UPDATE notice SET created_at = {earlier('created_at', '31')} WHERE company_id = $1", old.company_id
     )
     ended, _ = await orphaned(world)
     over = await begun(world, ended)

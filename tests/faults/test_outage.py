@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -87,7 +87,8 @@ async def held_overnight(mailing: World, sendgrid: SendGridStandin) -> tuple[Lif
     invited_at = datetime.now(PARIS)
     closes = min(invited_at, invited_at.replace(hour=23, minute=45)) + timedelta(minutes=10)
     working = (n for n in range(1, 9) if is_working_day((invited_at + timedelta(days=n)).date()))
-    policy = Policy(opens=time(0), closes=closes.time(), sent_by_email=(Reminder(next(working)),))
+    opens = max(invited_at - timedelta(minutes=30), invited_at.replace(hour=0, minute=0))  # not again at midnight
+    policy = Policy(opens=opens.time(), closes=closes.time(), sent_by_email=(Reminder(next(working)),))
     life = await mailing.declare(await mailing.employer(), policy)
     await life.until(Status.sent)
     due = (await life.progress()).next_step

@@ -177,7 +177,9 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
             assert await kept.count(f"affiliation WHERE id = '{abandoned.id}'") == 1
     await night(kept, due_on(rule("coverages"), day) + timedelta(days=366))
 
-    assert await kept.count("dsn_change") == 1, "what it changed stays as long as the person, unnamed"
+    assert await kept.count("dsn_change WHERE company_id = $1", insured.employer.company_id) == 1, (
+        "what it changed stays as long as the person, unnamed"
+    )
     for life in (abandoned, gone, excused):
         assert await kept.count("affiliation WHERE id = $1", life.id) == 0
         assert await kept.count("employee WHERE id = $1", people[life]) == 0

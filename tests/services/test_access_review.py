@@ -18,7 +18,7 @@ from domain.rights import Role
 from domain.working_time import paris_date
 from tests.api.conftest import BASE, app, client  # noqa: F401 (a fixture)
 from tests.users import TestUser, add_user, signed_in
-from tests.world import Employer, World
+from tests.world import Employer, World, earlier
 
 REVIEW = f"{BASE}/access-review"
 
@@ -37,8 +37,8 @@ class Company:
     async def shift(self, days: int) -> None:
         """So much time passes for the rights of this company."""
         await self.world.run(
-            "UPDATE membership SET confirmed_at = confirmed_at - make_interval(days => $2),"
-            " review_noticed_at = review_noticed_at - make_interval(days => $2) WHERE company_id = $1",
+            f"UPDATE membership SET confirmed_at = {earlier('confirmed_at', '$2')},"
+            f" review_noticed_at = {earlier('review_noticed_at', '$2')} WHERE company_id = $1",
             self.employer.company_id,
             days,
         )

@@ -42,7 +42,7 @@ from tests.noticing import (
     written,
 )
 from tests.users import add_user
-from tests.world import Employer, World
+from tests.world import Employer, World, earlier
 from workflows.client import EngineAway
 from workflows.notices_client import Notices
 
@@ -428,9 +428,9 @@ async def test_twenty_wrong_secrets_kill_a_letters_code_and_so_do_thirty_one_day
     assert await dead(first["selector"])
     assert await world.run(notices.USE_OFFICE_CODE, tried) == []
 
-    await world.run("UPDATE notice SET created_at = now() - interval '30 days' WHERE id = $1", old)
+    await world.run(f"UPDATE notice SET created_at = {earlier('now()', '30')} WHERE id = $1", old)
     assert not await dead(second["selector"]), "its last day"
-    await world.run("UPDATE notice SET created_at = created_at - interval '1 day' WHERE id = $1", old)
+    await world.run(f"UPDATE notice SET created_at = {earlier('created_at', '1')} WHERE id = $1", old)
     assert await dead(second["selector"])
 
 
