@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 # Processes are started by the hundred: none of them compiles again what another one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run reset demo tour test check compiled openapi bench faults stateful long lock browser format clean
+.PHONY: run reset demo tour test check compiled openapi bench faults stateful long lock browser office format clean
 
 run: $(VENV)/.ok        ## start everything; Ctrl-C stops it
 	@$(PY) -m local run
@@ -42,13 +42,16 @@ format: $(VENV)/.ok
 browser:                ## install a browser for the tests (Debian's Chromium, as root)
 	@command -v chromium >/dev/null || (apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium)
 
+office:                 ## install LibreOffice Calc for the tests of `make long` (Debian's, as root)
+	@command -v soffice >/dev/null || (apt-get -qq update && apt-get -qq install -y --no-install-recommends libreoffice-calc-nogui)
+
 faults: $(VENV)/.ok     ## crashes and outages, the long form
 	@$(PY) -m pytest -q -m faults_long tests/faults
 
 stateful: $(VENV)/.ok   ## sign-in against its model, and requests from the OpenAPI document, with many examples
 	@STATEFUL=20 $(PY) -m pytest -q tests/services/test_sign_in_stateful.py tests/api/test_schema_fuzz.py
 
-long: faults stateful   ## everything whose short form is in the tests, and what they leave out
+long: office faults stateful   ## everything whose short form is in the tests, and what they leave out
 	@$(PY) -m pytest -q -m long
 	@EVERY_LOOK=1 $(PY) -m pytest -q tests/portal -k "accessible"
 

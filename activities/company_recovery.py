@@ -28,7 +28,7 @@ from domain.rights import Role
 from gateways.access_links import LinkKind, link_hash
 from gateways.encryption import FieldCipher
 from messages.notices import NoticeKind
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 from workflows.notices_client import Notices
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from db.pool import Connection, Pool, system
 from domain.coverage_rights import CoverageFacts
 from domain.dsn.changes import ChangeKind
 from gateways.encryption import FieldCipher
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from db import affiliations, audit, dsn
 from db.pool import Pool, system
 from gateways.files.storage import StorageUnavailable
 from gateways.files.streams import StreamVault, TooLong
-from workflows.client import EngineAway
 from workflows.dsn_imports_client import DsnImports
+from workflows.engine import EngineAway
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from domain.affiliation import Status
 from domain.retention import due_on, rule
 from domain.working_time import paris_date
 from gateways.files.storage import FileVault, StorageUnavailable
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 from workflows.histories import Histories
 
 log = logging.getLogger(__name__)

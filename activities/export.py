@@ -35,7 +35,7 @@ from gateways.encryption import FieldCipher
 from gateways.files.storage import FileVault, StorageUnavailable, Stored
 from gateways.files.streams import TooLong, beside
 from messages.notices import NoticeKind
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 from workflows.notices_client import Notices
 
 log = logging.getLogger(__name__)

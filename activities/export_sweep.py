@@ -7,7 +7,7 @@ from datetime import timedelta
 from activities.export import ExportDesk
 from db import exports
 from db.pool import Pool, system
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 from workflows.exports_client import Exports
 
 OVERDUE = timedelta(minutes=10)  # a file's workflow deletes it at once

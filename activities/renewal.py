@@ -16,7 +16,8 @@ from db.pool import Connection, Pool, system
 from domain.affiliation import first_medium
 from domain.media import Medium, reachable_media
 from domain.policy import DEFAULT_POLICY, Policy
-from workflows.client import Affiliations, EngineAway
+from workflows.client import Affiliations
+from workflows.engine import EngineAway
 
 log = logging.getLogger(__name__)
 

@@ -47,10 +47,11 @@ from domain.coverage_rights import RightsMessage
 from domain.media import Medium, reachable_media
 from domain.policy import Policy
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
 from workflows.company_recoveries import CompanyRecoveries
 from workflows.coverage_rights_client import CoverageRights
 from workflows.dsn_imports_client import DsnImports
+from workflows.engine import EngineAway, NotRunning
 from workflows.notices_client import Notices
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,8 @@ from services.follow_up import like_escaped
 from services.limits import Limit, Limiter
 from services.problems import NotAuthenticated, TooManyTries, WrongAccess, WrongBirthDate
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
+from workflows.engine import EngineAway, NotRunning
 
 log = logging.getLogger(__name__)
 

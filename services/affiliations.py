@@ -41,7 +41,8 @@ from services.views import (
     summary,
 )
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations, EngineAway
+from workflows.client import Affiliations
+from workflows.engine import EngineAway
 
 log = logging.getLogger(__name__)
 

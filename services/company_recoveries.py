@@ -34,8 +34,8 @@ from services.office_codes import OfficeCode, right_code
 from services.problems import EngineUnavailable, LinkRefused, NotFound, OfficeCodeRefused
 from services.tools import Tools
 from services.visitors import Visitor
-from workflows.client import EngineAway, NotRunning
 from workflows.company_recoveries import CompanyRecoveries
+from workflows.engine import EngineAway, NotRunning
 
 log = logging.getLogger(__name__)
 

@@ -64,8 +64,8 @@ from services.coverage_rights_views import (
 from services.fields import Day, Form, today
 from services.idempotency import Once
 from services.problems import FieldError, InvalidFields, NotFound, RefusedByRules
-from workflows.client import EngineAway
 from workflows.coverage_rights_client import CoverageRights
+from workflows.engine import EngineAway
 
 log = logging.getLogger(__name__)
 

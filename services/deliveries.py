@@ -15,8 +15,9 @@ from domain.coverage_rights import RightsMessage
 from domain.media import Medium
 from gateways.delivery import DeliveryEvent, DeliveryKind
 from gateways.post import PostGateway
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
 from workflows.coverage_rights_client import CoverageRights
+from workflows.engine import EngineAway, NotRunning
 
 log = logging.getLogger(__name__)
 

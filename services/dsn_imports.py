@@ -41,7 +41,7 @@ from services.dsn_views import (
 )
 from services.follow_up import decode_cursor, encode_cursor
 from services.problems import FieldError, InvalidFields, NotFound, RefusedByRules, StorageAway
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 
 SHOWN: Final = 20  # imports and changes on a page
 DECLARATIONS_SHOWN: Final = 50

@@ -65,7 +65,8 @@ from services.problems import (
 )
 from services.telling import refused, tell
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
+from workflows.engine import EngineAway, NotRunning
 
 log = logging.getLogger(__name__)
 

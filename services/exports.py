@@ -36,7 +36,7 @@ from services.limits import Limit
 from services.problems import ExportsUnderWay, NotAllowed, NotFound, StorageAway
 from services.sheets import SheetForm
 from services.tools import Tools
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 from workflows.exports_client import Exports
 
 log = logging.getLogger(__name__)

@@ -43,7 +43,8 @@ from services.views import (
     step_view,
     summary,
 )
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
+from workflows.engine import EngineAway, NotRunning
 
 # Which documents are missing tells of the family: not the employer's (security.md Z-06).
 _EMPLOYEES_OWN = ("missing", "pieces")

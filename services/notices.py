@@ -13,7 +13,7 @@ from uuid import UUID
 from db import notices
 from db.pool import Connection, Pool, system
 from messages.notices import NoticeKind
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 from workflows.notices_client import Notices
 
 log = logging.getLogger(__name__)

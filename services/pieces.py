@@ -10,7 +10,8 @@ from db import enrolments
 from db.pool import Pool, system
 from domain.affiliation import Refusal
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
+from workflows.engine import EngineAway, NotRunning
 
 log = logging.getLogger(__name__)
 

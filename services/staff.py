@@ -20,7 +20,8 @@ from services.problems import EngineUnavailable, NotFound
 from services.telling import refused, tell
 from services.views import AffiliationSummary, summary
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
+from workflows.engine import EngineAway, NotRunning
 
 DESK_LIMIT = 200
 

@@ -9,7 +9,8 @@ from activities.contracts import Progress
 from domain.affiliation import Refusal, Refused
 from domain.working_time import french_moment
 from services.problems import EngineUnavailable, RefusedByRules
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
+from workflows.engine import EngineAway, NotRunning
 
 
 async def tell(

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import rights_workflow_id, waiver_workflow_id, workflow_id
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 
 MOST_RUNS = 20  # of one life: an operator's reset makes another
 

@@ -49,9 +49,9 @@ from tests.domain.dsn.files import ADHESION, contract, envoi, written
 from tests.dsn.importing import declared_by, somebody
 from tests.insuring import add_insured
 from tests.world import Employer, World, open_world
-from workflows.client import EngineAway
 from workflows.dsn_import import DsnImportWorkflow
 from workflows.dsn_imports_client import DsnImports
+from workflows.engine import EngineAway
 from workflows.runners import watchful_runner
 
 STAFF = Actor(ActorKind.staff, "00000000-0000-7000-8000-000000000001")

@@ -24,8 +24,8 @@ from domain.affiliation import Attention, Status
 from local.processes import die_with_parent
 from settings import ROOT, Settings
 from tests.world import Life, World
-from workflows.client import EngineAway
 from workflows.converter import DATA_CONVERTER
+from workflows.engine import EngineAway
 
 
 def changed(config: Settings, **changes: Any) -> Settings:

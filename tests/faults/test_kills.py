@@ -28,7 +28,7 @@ from tests.standins.server import Call, Standin
 from tests.world import Life
 from worker import build_worker
 from workflows.affiliation import AffiliationWorkflow
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 
 AT_ONCE = 4  # processes starting at the same time
 

@@ -30,7 +30,7 @@ from tests.enrolling import save, send, waived
 from tests.faults.breaking import application, changed, declare
 from tests.world import Life, World
 from worker import SWEEP_ID, build_worker, ensure_sweep
-from workflows.client import NotRunning
+from workflows.engine import NotRunning
 
 ANSWERED_WITHIN = 8.0  # seconds, on a busy machine: the limit for Temporal is two (`temporal_rpc_timeout_seconds`)
 SWEEPS = 20

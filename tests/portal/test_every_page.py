@@ -44,9 +44,9 @@ async def test_every_page_holds_large_text_a_narrow_window_and_the_keyboard(
                 answer = await page.goto(served.address + path.format(**place.known))
                 assert answer is not None
                 assert answer.status == 200, path
-                found = await narrow_faults(page) + await large_text_faults(page) + await keyboard_walk(page)
-                if await layout_shift(page):
-                    found.append("something moves while it loads")
+                # first, as the looks that follow resize what they look at
+                found = ["something moves while it loads"] if await layout_shift(page) else []
+                found += await narrow_faults(page) + await large_text_faults(page) + await keyboard_walk(page)
                 if which == "all":
                     found += await faults(page, path)
                 wrong += [f"{path}: {one}" for one in found]

@@ -33,7 +33,7 @@ from tests.portal.signed_in import Look, arrive, browsing, looked_at, placed
 from tests.portal.test_browser import looking
 from tests.users import TestUser, add_user
 from tests.world import Employer, Life, World
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 
 LIST = "/salaries/suivi"
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)

@@ -23,7 +23,7 @@ from tests.api.conftest import BASE
 from tests.enrolling import family, waived
 from tests.retention.conftest import Kept
 from tests.world import Life
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 from workflows.histories import Histories
 
 REASON = Asked("objection", "staff-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -55,7 +56,7 @@ class Call:
         return json.loads(self.body)
 
 
-class Standin:
+class Standin(ABC):
     """Base of the stand-ins; use it as a context manager, or `start()` and `stop()`.
 
     `url` is its base address; `calls` everything that arrived. `on="POST /submit"` limits a fault to a method and
@@ -72,8 +73,8 @@ class Standin:
         self._server: asyncio.Server | None = None
         self._state = ServerState()
 
-    def routes(self) -> Iterable[BaseRoute]:
-        raise NotImplementedError
+    @abstractmethod
+    def routes(self) -> Iterable[BaseRoute]: ...
 
     # --- life
 

@@ -29,8 +29,8 @@ from tests.recovering import ASKS, Recovery, asked, begun, engine, orphaned, sta
 from tests.users import add_user
 from tests.world import World
 from worker import build_worker
-from workflows.client import NotRunning
 from workflows.company_recoveries import CompanyRecoveries
+from workflows.engine import NotRunning
 from workflows.runners import watchful_runner
 
 S = RecoveryState

@@ -43,7 +43,7 @@ from tests.noticing import (
 )
 from tests.users import add_user
 from tests.world import Employer, World, earlier
-from workflows.client import EngineAway
+from workflows.engine import EngineAway
 from workflows.notices_client import Notices
 
 LATER = timedelta(minutes=3)

@@ -50,7 +50,7 @@ from tests.histories import gateways, paths
 from tests.histories.scene import Scene
 from tests.world import Life, World, open_world
 from workflows.affiliation import AffiliationWorkflow as Workflow
-from workflows.client import NotRunning
+from workflows.engine import NotRunning
 
 STAFF = Actor(ActorKind.staff, "test")
 EMPLOYER = Actor(ActorKind.employer, "test")

@@ -17,7 +17,8 @@ from settings import Settings
 from tests.conftest import database_of_its_own
 from tests.world import Life, World, open_world
 from worker import SWEEP_ID, ensure_sweep
-from workflows.client import Affiliations, EngineAway
+from workflows.client import Affiliations
+from workflows.engine import EngineAway
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ from domain.media import Medium, MessageKind
 from services.declarations import CorrectedContact
 from tests.world import Life, World
 from workflows.affiliation import AffiliationWorkflow as Workflow
-from workflows.client import NotRunning
+from workflows.engine import NotRunning
 
 EMPLOYER = Actor(ActorKind.employer, "test")
 STAFF = Actor(ActorKind.staff, "test")

@@ -33,7 +33,8 @@ from tests.conftest import database_of_its_own
 from tests.histories.paths import WAIVED_UNTIL
 from tests.histories.scene import Scene, WaiverLife
 from tests.world import Life, World, open_world
-from workflows.client import Affiliations, EngineAway, NotRunning
+from workflows.client import Affiliations
+from workflows.engine import EngineAway, NotRunning
 
 
 @pytest.fixture(scope="module")
