@@ -68,7 +68,9 @@ async def test_what_is_joined_by_invitation_only_cannot_be_told_from_what_is_wro
     known = await reference(world, await company(world))
     active, closed = await company(world), await company(world)
     await add_user(world, {active.company_id: Role.administrator})
-    await world.run("UPDATE company SET closed_on = current_date WHERE id = $1", closed.company_id)
+    await world.run(
+        "UPDATE company SET closed_on = (now() AT TIME ZONE 'Europe/Paris')::date WHERE id = $1", closed.company_id
+    )
     async with signed_in(app, world, await user_elsewhere(world)) as http:
         answers = [
             of(await added(http, asked))

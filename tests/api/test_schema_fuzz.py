@@ -52,7 +52,7 @@ CALLERS = [
     *(Caller.before_code, Caller.before_terms, Caller.member_a, Caller.administrator_b),
     *(Caller.reads, Caller.writes, Caller.exports, Caller.super, Caller.administrator_a),
 ]
-A_TURN = 3
+A_TURN = 1
 PROBLEM = "application/problem+json"
 # words of our insides
 INSIDES = re.compile(
@@ -369,7 +369,7 @@ async def scene(world: World) -> AsyncIterator[Scene]:
 
 
 def _callers_of(route: Route) -> list[Caller]:
-    """All of them; in the ordinary run some, in turn, so that each kind meets every fifth operation."""
+    """All of them; in the ordinary run one, in turn, so that each kind meets some operations."""
     if EXAMPLES:
         return CALLERS
     first = ROUTES.index(route) * A_TURN

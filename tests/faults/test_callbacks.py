@@ -161,7 +161,7 @@ async def test_an_event_of_a_message_that_is_not_ours_is_kept_and_concerns_nobod
     assert after[0]["count"] - before[0]["count"] == 3
 
 
-@pytest.mark.parametrize("away", ["nobody listens", "nobody answers"])
+@pytest.mark.parametrize("away", ["nobody listens", pytest.param("nobody answers", marks=pytest.mark.faults_long)])
 async def test_bounces_while_temporal_is_away_are_kept_at_once_and_told_by_the_sweep(
     mailing: World, sendgrid: SendGridStandin, away: str
 ) -> None:

@@ -17,7 +17,7 @@ from services.sessions import open_session
 from tests.portal.browsing import Browsing
 from tests.portal.conftest import SAME_ORIGIN, Served
 from tests.portal.looking import narrow_faults
-from tests.portal.test_browser import faults, looking
+from tests.portal.test_browser import faults, in_the_ordinary_run, looking
 from tests.users import HERE, TestUser, add_user, signed_in
 from tests.world import Employer, World
 from web.cookies import SESSION_OF
@@ -113,7 +113,7 @@ async def looked_at(
     wrong = []
     async with looking(browser, "light", 390) as context:
         page = await context.new_page()
-        for look in looks:
+        for look in in_the_ordinary_run(looks):
             await arrive(page, world, served, look)
             if unfolded:
                 await unfold(page)

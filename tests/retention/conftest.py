@@ -110,7 +110,10 @@ class Kept:
     async def end_coverage(self, life: Life, days_ago: int = 0) -> None:
         """As a radiation will; nothing waits for its documents any more."""
         await self.world.run(
-            "UPDATE coverage SET ends_on = current_date - $2::integer WHERE affiliation_id = $1", life.id, days_ago
+            "UPDATE coverage SET ends_on = (now() AT TIME ZONE 'Europe/Paris')::date - $2::integer"
+            " WHERE affiliation_id = $1",
+            life.id,
+            days_ago,
         )
 
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from gateways.files.findings import QualityCode
 from gateways.files.quality import quality_of
 from tests.gateways.files.samples import LETTER, encoded, photographed, printed
+from tests.shortened import one_in_three
 
 SIZES = [(900, 1200), (1800, 2400), (3000, 4000), (2400, 1800)]
 
@@ -19,7 +20,7 @@ def as_received(image: Image.Image) -> Image.Image:
     return Image.open(io.BytesIO(encoded(image, "jpeg", quality=75)))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", one_in_three(SIZES))
 @pytest.mark.parametrize("light", [1.0, 0.7, 0.5])
 def test_sharp_pages_are_good(size: tuple[int, int], light: float) -> None:
     for page in (photographed(LETTER, size), printed(LETTER, size)):
@@ -33,7 +34,7 @@ def test_a_little_blur_is_good(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("contrast", [1.0, 0.6])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", one_in_three(SIZES))
 @pytest.mark.parametrize("blur", [250, 150])
 def test_pages_that_nobody_can_read_are_blurred(size: tuple[int, int], blur: int, contrast: float) -> None:
     for page in (photographed(LETTER, size), printed(LETTER, size)):
