@@ -8,7 +8,8 @@ takes of each no more than a page.
 from __future__ import annotations
 
 # $1 companies, $2 establishments, $3 formulas, $4 parts of the name as patterns, $5 state, $6 today
-_STATE = "CASE WHEN v.starts_on > $6::date THEN 'coming' WHEN v.ends_on < $6 THEN 'ended' ELSE 'current' END"
+_STATE = """CASE WHEN v.starts_on > $6::date THEN 'coming' WHEN v.ends_on IS NULL OR v.ends_on >= $6 THEN 'current'
+         WHEN v.rights_until >= $6 THEN 'portability' ELSE 'ended' END"""
 _FILTER = f"""
   AND ($2::uuid[] IS NULL OR v.establishment_id = ANY ($2))
   AND ($3::text[] IS NULL OR v.formula = ANY ($3))
@@ -16,8 +17,8 @@ _FILTER = f"""
 """
 
 _LINE = """
-SELECT v.id, v.affiliation_id, v.establishment_id, v.employee_id, v.formula, v.starts_on, v.ends_on, e.civility,
-       e.last_name, e.birth_name, e.first_names, e.search_name, e.nir_sealed, v.company_id,
+SELECT v.id, v.affiliation_id, v.establishment_id, v.employee_id, v.formula, v.starts_on, v.ends_on, v.rights_until,
+       e.civility, e.last_name, e.birth_name, e.first_names, e.search_name, e.nir_sealed, v.company_id,
        (SELECT count(*) FROM dependant d WHERE d.coverage_id = v.id AND d.kind = 'partner') AS partners,
        (SELECT count(*) FROM dependant d WHERE d.coverage_id = v.id AND d.kind = 'child') AS children
 FROM coverage v JOIN employee e ON e.id = v.employee_id

@@ -253,7 +253,7 @@ LOOK_AS_REASONS = _words(
 )
 
 # « Statut du contrat » of an insured person.
-CONTRACT_STATES = _words({"current": "En cours", "coming": "À venir", "ended": "Terminé"})
+CONTRACT_STATES = _words({"current": "En cours", "coming": "À venir", "portability": "Portabilité", "ended": "Terminé"})
 
 EXPORT_KINDS = _words({"insured": "Salariés affiliés", "evidence": "Dossier de preuves (Urssaf)"})
 EXPORT_FORMS = _words({"xlsx": "Excel", "csv": "CSV", "zip": "ZIP"})

@@ -42,7 +42,7 @@ _ORDERS: Final = {
     "date": InsuredOrder.date,
     "-date": InsuredOrder.date_backwards,
 }
-STATE_ICONS: Final = {"current": "good", "coming": "clock", "ended": "abandoned"}
+STATE_ICONS: Final = {"current": "good", "coming": "clock", "portability": "insured", "ended": "abandoned"}
 RIGHT_ICONS: Final = {
     Right.active: "good",
     Right.portability: "good",

@@ -210,7 +210,7 @@ class InsuredService:
             insured.OF_PEOPLE, list(people), establishments, formulas, named, None, day, MOST_OF_A_PERSON
         )
         rows = [row for row in found if row["company_id"] in companies]
-        states = [contract_state(row["starts_on"], row["ends_on"], day) for row in rows]
+        states = [contract_state(row["starts_on"], row["ends_on"], row["rights_until"], day) for row in rows]
         shown = [row for row, stands in zip(rows, states, strict=True) if state in (None, stands)]
         counts = StateCounts(**{one.value: states.count(one) for one in ContractState})
         return _Page(shown, None, len(shown), counts)
@@ -229,7 +229,7 @@ class InsuredService:
             formula=row["formula"],
             starts_on=row["starts_on"],
             ends_on=row["ends_on"],
-            state=contract_state(row["starts_on"], row["ends_on"], today()),
+            state=contract_state(row["starts_on"], row["ends_on"], row["rights_until"], today()),
             partner_insured=row["partners"] > 0,
             dependants=row["partners"] + row["children"],
         )
@@ -305,7 +305,7 @@ def _period(row: asyncpg.Record, place: Place) -> CoverPeriod:
         formula=row["formula"],
         starts_on=row["starts_on"],
         ends_on=row["ends_on"],
-        state=contract_state(row["starts_on"], row["ends_on"], today()),
+        state=contract_state(row["starts_on"], row["ends_on"], row["rights_until"], today()),
     )
 
 

@@ -68,6 +68,7 @@ class InsuredDetail(InsuredSummary):
 class StateCounts(BaseModel):
     current: int = 0
     coming: int = 0
+    portability: int = 0
     ended: int = 0
 
 

@@ -125,11 +125,16 @@ class RightsLife(Life):
 
 
 async def covered(
-    world: World, *, email: str | None = "camille@exemple.fr", starts_on: date = date(2024, 2, 1), dsn: bool = False
+    world: World,
+    *,
+    email: str | None = "camille@exemple.fr",
+    starts_on: date = date(2024, 2, 1),
+    dsn: bool = False,
+    nir: str = "",
 ) -> RightsLife:
     """Somebody insured by an employer of their own, without DSN unless said otherwise."""
     employer = await world.employer() if dsn else await employer_without_dsn(world)
-    coverage_id = await add_insured(world, employer, starts_on=starts_on)
+    coverage_id = await add_insured(world, employer, starts_on=starts_on, nir=nir)
     [row] = await world.run("SELECT affiliation_id FROM coverage WHERE id = $1", coverage_id)
     await world.run(_CONTACT, row["affiliation_id"], email)
     return RightsLife(world, employer, row["affiliation_id"], coverage_id)

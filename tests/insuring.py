@@ -30,8 +30,9 @@ WITH place AS (
     SELECT uuidv7(), company_id, place.id, $2, 'fr', $10, $14, 'RG', 'cdi', 'test', $9, 'email', 'finalised', 1000
     FROM place RETURNING id, company_id, establishment_id, employee_id
 ), coverage AS (
-    INSERT INTO coverage (id, company_id, establishment_id, employee_id, affiliation_id, formula, starts_on, ends_on)
-    SELECT uuidv7(), company_id, establishment_id, employee_id, id, $11, $10, $12 FROM affiliation
+    INSERT INTO coverage (id, company_id, establishment_id, employee_id, affiliation_id, formula, starts_on, ends_on,
+                          rights_until)
+    SELECT uuidv7(), company_id, establishment_id, employee_id, id, $11, $10, $12, $15 FROM affiliation
     RETURNING id, company_id, affiliation_id
 ), dependants AS (
     INSERT INTO dependant (id, company_id, affiliation_id, coverage_id, kind, last_name, first_names, birth_date)
@@ -60,6 +61,7 @@ async def add_insured(
     formula: str = "BASE CCN HCR NC SEUL RG",
     starts_on: date = date(2026, 1, 5),
     ends_on: date | None = None,
+    rights_until: date | None = None,
     dependants: tuple[str, ...] = (),
     nir: str = "",
     again: UUID | None = None,
@@ -88,6 +90,7 @@ async def add_insured(
         ends_on,
         list(dependants),
         "C" if " C " in formula else "NC",
+        rights_until,
     )
     [row] = await world.run(_ADD, *arguments)
     insured_id: UUID = row["id"]

@@ -45,6 +45,7 @@ class Person:
     ends_on: date | None = None
     dependants: tuple[str, ...] = ()
     company: int = 0
+    rights_until: date | None = None
     other: bool = False  # at the first company's other establishment
 
 
@@ -57,6 +58,7 @@ PEOPLE = [
     Person("Sous_ligne", "Lou", OPTION, LONG_AGO, today(), other=True),  # its last day still counts
     Person("Nguyễn", "Thị Lefèvre", NC, SOON, SOON + timedelta(days=90), company=1),
     Person("Lefèvre", "Zoé", CADRE, LONG_AGO, today() - timedelta(days=1), dependants=("partner",), company=1),
+    Person("Essai", "Perdu", NC, LONG_AGO, today() - timedelta(days=1), rights_until=today()),  # portability's last day
 ]
 
 
@@ -108,6 +110,7 @@ async def stage(app: FastAPI, world: World) -> AsyncIterator[Stage]:
                 formula=one.formula,
                 starts_on=one.starts_on,
                 ends_on=one.ends_on,
+                rights_until=one.rights_until,
                 dependants=one.dependants,
             )
         )
@@ -148,7 +151,7 @@ async def test_a_line_says_what_the_guide_shows_and_nothing_more_of_the_person(s
 
 async def test_filters_by_company_establishment_state_status_and_formula(stage: Stage) -> None:
     first, second = stage.door.employer, stage.second
-    assert await stage.found() == list(range(8))
+    assert await stage.found() == list(range(9))
     assert await stage.found(siren=first.siren) == where(company=0)
     assert await stage.found(siren=second.siren) == where(company=1)
     assert await stage.found(siret=second.siret, siren=first.siren) == []
@@ -156,6 +159,7 @@ async def test_filters_by_company_establishment_state_status_and_formula(stage: 
     assert await stage.found(establishment="bar d'ete") == where(other=True)
     assert await stage.found(state="coming") == [4, 6]
     assert await stage.found(state="ended") == [3, 7]
+    assert await stage.found(state="portability") == [8]
     assert await stage.found(state="current") == [0, 1, 2, 5]
     assert await stage.found(professional_status="C") == where(formula=CADRE)
     assert await stage.found(formula=OPTION.lower()) == where(formula=OPTION)
@@ -180,7 +184,7 @@ async def test_filters_by_company_establishment_state_status_and_formula(stage: 
         ("\\", []),
         ("'; DROP TABLE coverage; --", []),
         ("personne", []),
-        ("   ", list(range(8))),
+        ("   ", list(range(9))),
     ],
 )
 @pytest.mark.parametrize("sort", ["name", "-date"])
@@ -225,8 +229,8 @@ async def test_pages_hold_everybody_once(
 async def test_the_states_are_counted_whichever_is_asked_for(stage: Stage) -> None:
     for state in ("", "ended"):
         page = await stage.get(**({"state": state} if state else {}))
-        assert page["states"] == {"current": 4, "coming": 2, "ended": 2}
-    assert (await stage.get(q="zoe"))["states"] == {"current": 1, "coming": 0, "ended": 1}
+        assert page["states"] == {"current": 4, "coming": 2, "portability": 1, "ended": 2}
+    assert (await stage.get(q="zoe"))["states"] == {"current": 1, "coming": 0, "portability": 0, "ended": 1}
 
 
 async def test_beyond_the_bound_it_says_that_there_are_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +277,7 @@ async def test_the_same_as_plain_python(stage: Stage, asked: dict[str, Any], lim
 def _fits(one: Person, filters: InsuredFilters) -> bool:
     name = search_form(f"{one.last_name} {one.last_name} {one.first_names}")
     place = search_form("BAR D’ÉTÉ" if one.other else "HÔTEL DES TESTS 1234567890")
-    state = contract_state(one.starts_on, one.ends_on, today())
+    state = contract_state(one.starts_on, one.ends_on, one.rights_until, today())
     return (
         filters.state in (None, state)
         and filters.professional_status in (None, parse_formula_code(one.formula).status)

@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -40,11 +40,15 @@ from activities.dsn_directory import DONE, REFUSED, TAKEN, DsnDirectory
 from activities.dsn_intake import DsnIntake, Taken, Unfit
 from activities.sweep import Sweeper
 from composition import dsn_vault
+from domain.coverage_rights import Right, StepKind, rights_on
+from domain.departures import covered_until
 from domain.identifiers import Civility
 from domain.synthetic import synthetic_nir
+from domain.working_time import months_after, paris_date
 from local.postgres import PostgresServer
 from settings import Settings
 from tests.conftest import database_of_its_own
+from tests.covering import covered
 from tests.domain.dsn.files import ADHESION, contract, envoi, written
 from tests.dsn.importing import declared_by, somebody
 from tests.insuring import add_insured
@@ -55,6 +59,7 @@ from workflows.engine import EngineAway
 from workflows.runners import watchful_runner
 
 STAFF = Actor(ActorKind.staff, "00000000-0000-7000-8000-000000000001")
+DAY = timedelta(days=1)
 BORN = date(1975, 6, 12)
 NIR = synthetic_nir(Civility.madame, BORN)
 MOST = 10 * 1024 * 1024
@@ -124,6 +129,41 @@ async def test_a_file_is_read_to_the_end_and_what_nobody_need_look_at_is_carried
     assert row["ends_on"] == date(2026, 4, 30)
     progress = await door.engine.progress(taken.import_id)
     assert (progress.phase, progress.declarations, progress.done) == (DsnPhase.finished, 1, 1)
+
+
+async def test_an_end_in_a_file_becomes_a_year_of_portability_day_by_day(door: Door) -> None:
+    """From the file to the last day: cover to the month's end, then twelve months for a contract of two years."""
+    ends_on = paris_date(datetime.now(UTC))
+    month_end = covered_until(ends_on)
+    first, last = month_end + DAY, months_after(month_end + DAY, 12) - DAY
+    nir = synthetic_nir(Civility.madame, BORN, order=77)
+    life = await covered(door.world, starts_on=date(2024, 2, 1), dsn=True, nir=nir)
+    left = contract(start="01022024", end=f"{ends_on:%d%m%Y}", reason="043")
+    month = f"01{ends_on:%m%Y}"
+    taken = await door.take(monthly(life.employer, somebody(nir, left), month=month))
+    imported = await door.handle(taken.import_id).result()
+    assert (imported.state, imported.counts.applied) == ("applied", 1)
+
+    await life.through(StepKind.cover_end)
+    await life.prove(last)
+    facts, day = await life.facts(), date(2024, 1, 31)
+    seen = []
+    while day <= last + DAY:
+        of_day = rights_on(facts, day)
+        if not seen or seen[-1][1] is not of_day.right:
+            seen.append((day, of_day.right))
+        assert of_day.until == last
+        day += DAY
+    assert seen == [
+        (date(2024, 1, 31), Right.none),
+        (date(2024, 2, 1), Right.active),
+        (first, Right.portability),
+        (last + DAY, Right.none),
+    ]
+    await life.through(StepKind.portability_end)
+    await life.to_the_end()
+    assert [kind for kind, _ in await life.sent()] == ["cover_end", "portability_end"]
+    assert last - timedelta(days=40) < paris_date(await life.now())
 
 
 async def test_the_same_file_twice_is_one_import_and_starts_nothing(door: Door) -> None:
