@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
-from tests.portal.looking import html_faults
+from tests.portal.looking import page_faults
 
 NAVIGATION = {"Accept": "text/html,application/xhtml+xml", "Sec-Fetch-Site": "same-origin"}
 _VOID = {"input", "meta", "link", "br", "img", "hr"}
@@ -46,6 +46,7 @@ class _Reader(HTMLParser):
         self._elsewhere: list[tuple[str, Control]] = []
         self._form: FormOnPage | None = None
         self._button: Control | None = None
+        self._text: Control | None = None
         self._link: list[str] | None = None
         self._first_option = False
         self.feed(html)
@@ -73,6 +74,9 @@ class _Reader(HTMLParser):
                 self._elsewhere.append((given["form"], control))
             elif self._form is not None:
                 self._form.controls.append(control)
+        elif tag == "textarea" and self._form is not None:
+            self._text = Control(given["name"], "textarea", "")
+            self._form.controls.append(self._text)
         elif tag == "select" and self._form is not None:
             self._form.controls.append(Control(given["name"], "select", ""))
             self._first_option = True
@@ -89,6 +93,9 @@ class _Reader(HTMLParser):
             self._form = None
         elif tag == "button":
             self._button = None
+        elif tag == "textarea" and self._text is not None:
+            self._text.value = self._text.value.removeprefix("\n")  # as browsers do
+            self._text = None
         elif tag == "a" and self._link is not None:
             self.links.append((_squeezed("".join(self._link[1:])), self._link[0]))
             self._link = None
@@ -96,6 +103,8 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._button is not None:
             self._button.text += data
+        if self._text is not None:
+            self._text.value += data
         if self._link is not None:
             self._link.append(data)
 
@@ -199,7 +208,7 @@ class Browsing:
             )
         assert not read.unclosed
         assert not read.open
-        assert not (wrong := html_faults(text)), (str(self.page.url), wrong)
+        assert not (wrong := page_faults(text)), (str(self.page.url), wrong)
 
 
 def _squeezed(text: str) -> str:

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, async_playwright
 
 from tests.api.conftest import app, client, door, key_for
-from tests.portal.looking import html_faults
+from tests.portal.looking import page_faults
 from tests.world import Life
 from web.cookies import Cookie
 
@@ -41,7 +41,7 @@ async def no_faults(answer: httpx2.Response) -> None:
     framed = re.fullmatch(r"/dev/messages/[^/]+/html", answer.request.url.path)
     if answer.headers.get("content-type", "").startswith("text/html") and not framed:
         await answer.aread()
-        assert not (wrong := html_faults(answer.text)), (str(answer.request.url), wrong)
+        assert not (wrong := page_faults(answer.text)), (str(answer.request.url), wrong)
 
 
 async def link_of(life: Life, number: int = 0) -> str:

@@ -18,6 +18,7 @@ from tests.portal.looking import (
     large_text_faults,
     layout_shift,
     narrow_faults,
+    page_faults,
 )
 from tests.portal.test_browser import faults, looking
 
@@ -59,12 +60,14 @@ PAGE = """<!doctype html>
 <body><main><h1>Essai</h1>{}</main></body></html>"""
 
 
-def test_a_right_page_has_no_fault() -> None:
+def test_a_right_page_has_no_fault_and_is_read_once() -> None:
     right = (
         '<p><a href="#n">Nom</a></p><label for="n">Nom <span>(facultatif)</span></label><input id="n" type="text">'
         '<label for="c"><input type="checkbox" id="c"> <span>Oui</span></label><h2>Deux</h2><h3>Trois</h3><h2>Deux</h2>'
     )
     assert html_faults(PAGE.format(right)) == []
+    assert page_faults(PAGE.format(right)) == page_faults(PAGE.format(right.replace("Nom", "Âge"))) == []
+    assert page_faults(PAGE.format(right.replace('for="n"', 'for="m"'))), "what differs in more is read"
 
 
 def test_what_a_validator_finds_is_found() -> None:
@@ -97,6 +100,7 @@ def test_what_a_validator_finds_is_found() -> None:
     for html, fault in faulty.items():
         found = html_faults(PAGE.format(html))
         assert any(fault in one for one in found), (html, found)
+        assert page_faults(PAGE.format(html)) == found
     for title in ("Essai", " – Espace Entreprise Santé", "Essai – Autre"):
         page = re.sub(r"<title>.*</title>", f"<title>{title}</title>", PAGE.format(""))
         assert any("not one title" in one for one in html_faults(page)), title
