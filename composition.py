@@ -17,8 +17,9 @@ from gateways.local_boxes import LocalBoxes, LocalMail, LocalPost, LocalSms
 from gateways.passwords import peppers
 from gateways.providers import mail_gateway, post_gateway, sms_gateway
 from gateways.pwned import PwnedPasswords
+from gateways.webhooks import WebhookGateway
 from services.hashing import Hashing
-from settings import MailProvider, Settings, SmsProvider
+from settings import Environment, MailProvider, Settings, SmsProvider
 from workflows.converter import DATA_CONVERTER
 
 
@@ -52,6 +53,11 @@ def passwords(config: Settings) -> Hashing:
 def pwned_passwords(config: Settings) -> PwnedPasswords:
     """The list of stolen passwords; none where no address is set."""
     return PwnedPasswords(config.pwned_passwords_url, config.provider_timeout_seconds)
+
+
+def webhook_gateway(config: Settings) -> WebhookGateway:
+    """Calls to customers' addresses; this machine's own are among them in the embedded default and in tests only."""
+    return WebhookGateway(config.provider_timeout_seconds, loopback=config.environment is Environment.local)
 
 
 def vault(config: Settings) -> FileVault:

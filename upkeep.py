@@ -25,7 +25,7 @@ from typing import Any
 from uuid import UUID
 
 from activities.audit import Head, Verifier
-from activities.contracts import Purge
+from activities.contracts.nightly import Purge
 from activities.erasure import Eraser, Held
 from activities.nightly import Nightly
 from composition import cipher, connect, vault

@@ -30,12 +30,21 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 
+from activities.affiliation_import import ImportDesk
+from activities.affiliation_import_sweep import ImportSweep
 from activities.carrying import Providers
 from activities.company_recovery import RecoveryDesk
-from activities.contracts import DSN_DIRECTORY_EVERY, NIGHTLY_AT, SEARCH_ATTRIBUTES, SWEEP_EVERY
+from activities.contact import ContactRecorder, ContactTeller
+from activities.contact_files import ContactRescanner
+from activities.contracts.affiliation import SEARCH_ATTRIBUTES
+from activities.contracts.digests import DIGEST_AT
+from activities.contracts.dsn import DSN_DIRECTORY_EVERY
+from activities.contracts.nightly import NIGHTLY_AT
+from activities.contracts.sweep import SWEEP_EVERY
 from activities.coverage_messages import RightsDesk
 from activities.coverage_record import RightsRecorder
 from activities.coverage_writing import RightsWriter
+from activities.digests import Digests
 from activities.dsn_changes import DsnApplier
 from activities.dsn_directory import DsnDirectory
 from activities.dsn_import import DsnImporter
@@ -51,18 +60,31 @@ from activities.renewal import Renewer
 from activities.rights import Rights
 from activities.scanning import Rescanner
 from activities.sweep import Sweeper
+from activities.webhook_listener import WebhookListener
+from activities.webhook_sweep import WebhookSweep
+from activities.webhooks import WebhookDesk
 from activities.writing import Writer
-from composition import cipher, connect, dsn_vault, providers, scanner, vault
+from composition import cipher, connect, dsn_vault, providers, scanner, vault, webhook_gateway
 from db.pool import Pool, create_pool
 from observability import set_up_logging
+from services.affiliation_import_checking import ImportChecker
+from services.affiliation_import_reader import ImportReader
+from services.affiliation_import_starting import RowStarter
+from services.affiliations import AffiliationService
 from services.export_kinds import export_kinds
+from services.faq import load
 from settings import Settings, settings
 from workflows.affiliation import AffiliationWorkflow
+from workflows.affiliation_import import AffiliationImportWorkflow
+from workflows.affiliation_imports_client import AffiliationImportRuns
 from workflows.client import Affiliations
 from workflows.company_recoveries import CompanyRecoveries
 from workflows.company_recovery import CompanyRecoveryWorkflow
+from workflows.contact_client import ContactRequests
+from workflows.contact_request import ContactRequestWorkflow
 from workflows.coverage_rights import RightsWorkflow
 from workflows.coverage_rights_client import CoverageRights
+from workflows.digest import DigestWorkflow
 from workflows.dsn_directory import DsnDirectoryWorkflow
 from workflows.dsn_import import DsnImportWorkflow
 from workflows.dsn_imports_client import DsnImports
@@ -75,13 +97,17 @@ from workflows.notices_client import Notices
 from workflows.runners import LettingGo, SharingRunner
 from workflows.sweep import SweepWorkflow
 from workflows.waiver import WaiverWorkflow
+from workflows.webhook import WebhookWorkflow
+from workflows.webhooks_client import Webhooks
 
 log = logging.getLogger(__name__)
 
 CONNECT_PAUSE_SECONDS = 1.0
 SWEEP_ID = "sweep"
 NIGHTLY_ID = "nightly"
+DIGEST_ID = "digest"
 DSN_DIRECTORY_ID = "dsn-directory"
+DIGEST_CATCH_UP = timedelta(hours=8)  # Temporal away in the morning: told in the afternoon
 NIGHTLY_CATCH_UP = timedelta(hours=12)  # Temporal away at night: done in the morning
 
 
@@ -112,8 +138,17 @@ def build_worker(
     dsn_intake = DsnIntake(pool, dsn_files, dsn, config.dsn_most_megabytes * 2**20)
     eraser = Eraser(pool, files, Histories(client, rpc_timeout))
     nightly = Nightly(pool, files, eraser)
+    digests = Digests(pool)
     exports = ExportDesk(
         pool, cipher(config), files, notices, export_kinds(pool, cipher(config), config.public_base_url)
+    )
+    contact_recorder = ContactRecorder(pool, notices)
+    fields = cipher(config)
+    imports = ImportDesk(
+        pool,
+        ImportReader(pool, fields, ImportChecker(pool, fields)),
+        RowStarter(AffiliationService(pool, engine, fields, Writer(fields, config.public_base_url)), fields),
+        notices,
     )
     exports_client = Exports(client, config.temporal_task_queue, rpc_timeout)
     deployment = None
@@ -132,12 +167,16 @@ def build_worker(
             WaiverWorkflow,
             SweepWorkflow,
             NightlyWorkflow,
+            DigestWorkflow,
             NoticeWorkflow,
             CompanyRecoveryWorkflow,
             RightsWorkflow,
             DsnImportWorkflow,
             DsnDirectoryWorkflow,
             ExportWorkflow,
+            AffiliationImportWorkflow,
+            ContactRequestWorkflow,
+            WebhookWorkflow,
         ],
         activities=[
             desk.hand_over,
@@ -153,11 +192,23 @@ def build_worker(
                 recoveries=recoveries,
                 rights=coverage_rights,
                 dsn=dsn,
+                imports=ImportSweep(pool, AffiliationImportRuns(client, config.temporal_task_queue, rpc_timeout)),
                 exports=ExportSweep(pool, exports_client, exports),
+                digests=digests,
+                contacts=ContactTeller(pool, ContactRequests(client, config.temporal_task_queue, rpc_timeout)),
+                contact_files=ContactRescanner(pool, files, scanner(config)),
+                webhooks=WebhookSweep(pool, Webhooks(client, config.temporal_task_queue, rpc_timeout)),
             ).sweep,
             exports.write,
             exports.fail,
             exports.expire,
+            imports.check,
+            imports.start,
+            imports.finish,
+            contact_recorder.acknowledge,
+            contact_recorder.escalate,
+            contact_recorder.close,
+            WebhookDesk(pool, cipher(config), webhook_gateway(config), notices).send,
             RightsDesk(pool, gateways, RightsWriter()).hand_over,
             rights_recorder.record,
             rights_recorder.end_unproven,
@@ -168,6 +219,7 @@ def build_worker(
             nightly.purge,
             nightly.reconcile_files,
             Rights(pool).lapse,
+            digests.send,
             dsn_importer.survey,
             dsn_importer.record,
             dsn_importer.finish,
@@ -231,6 +283,25 @@ async def ensure_nightly(client: Client, task_queue: str) -> None:
         )
 
 
+async def ensure_digest(client: Client, task_queue: str) -> None:
+    """The schedule of the day's messages, made once: at eight in Paris, Monday to Friday; holidays are left out by the
+    activity."""
+    at = ScheduleCalendarSpec(
+        hour=[ScheduleRange(DIGEST_AT.hour)],
+        minute=[ScheduleRange(DIGEST_AT.minute)],
+        day_of_week=[ScheduleRange(1, 5)],
+    )
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(
+            DIGEST_ID,
+            Schedule(
+                action=ScheduleActionStartWorkflow(DigestWorkflow.run, id=DIGEST_ID, task_queue=task_queue),
+                spec=ScheduleSpec(calendars=[at], time_zone_name="Europe/Paris"),
+                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=DIGEST_CATCH_UP),
+            ),
+        )
+
+
 async def ensure_dsn_directory(client: Client, task_queue: str) -> None:
     """The schedule that looks into the watched directory, made once, where there is such a directory."""
     with contextlib.suppress(ScheduleAlreadyRunningError):
@@ -254,6 +325,7 @@ async def _connected(config: Settings, runtime: Runtime, stop: asyncio.Event) ->
             await ensure_search_attributes(client)
             await ensure_sweep(client, config.temporal_task_queue)
             await ensure_nightly(client, config.temporal_task_queue)
+            await ensure_digest(client, config.temporal_task_queue)
             if config.dsn_directory:
                 await ensure_dsn_directory(client, config.temporal_task_queue)
             return client
@@ -280,10 +352,17 @@ async def main(config: Settings) -> None:
     if client is None:
         return
     pool = await create_pool(config.database_url, "hcr_system", config.database_pool_size)
+    await load(pool)
+    rpc_timeout = timedelta(seconds=config.temporal_rpc_timeout_seconds)
+    listener = WebhookListener(config.database_url, Webhooks(client, config.temporal_task_queue, rpc_timeout))
     async with build_worker(client, pool, config):
+        listening = asyncio.create_task(listener.run())
         log.info("worker ready", extra={"queue": config.temporal_task_queue})
         await stop.wait()
         log.info("worker stopping")
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
     await pool.close()
 
 

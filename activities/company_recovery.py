@@ -9,12 +9,12 @@ from uuid import UUID
 import asyncpg
 from temporalio import activity
 
-from activities.contracts import (
+from activities.contracts.affiliation import SYSTEM_ACTOR
+from activities.contracts.company_recovery import (
     END_RECOVERY,
     ENTER_RECOVERY_CODE,
     GRANT_RECOVERY,
     OPEN_RECOVERY,
-    SYSTEM_ACTOR,
     EndRecovery,
     EnterRecoveryCode,
     RecoveryCodeTaken,

@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 
-from activities.contracts import SYSTEM_ACTOR, Actor
+from activities.contracts.affiliation import SYSTEM_ACTOR, Actor
 from db import audit, coverage_rights
 from db.pool import Connection
 from domain.coverage_rights import (

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities import coverage_changes
 from activities.carrying import Carrier, Outcome, Providers, recorded, settle
-from activities.contracts import HAND_OVER_RIGHTS, HandOverRights, RightsHandedOver
+from activities.contracts.rights import HAND_OVER_RIGHTS, HandOverRights, RightsHandedOver
 from activities.coverage_writing import RightsWriter
 from db import affiliations, coverage_rights, dispatches, insured
 from db.pool import Connection, Pool, system

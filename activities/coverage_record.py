@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities import coverage_changes
-from activities.contracts import END_UNPROVEN, RECORD_RIGHTS, EndUnproven, RecordRights
+from activities.contracts.rights import END_UNPROVEN, RECORD_RIGHTS, EndUnproven, RecordRights
 from db import coverage_rights
 from db.pool import Pool, system
 from domain.coverage_rights import CoverageFacts, Told

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.contracts import HandOverRights
+from activities.contracts.rights import HandOverRights
 from activities.writing import CIVILITIES, envelope, first_name, reference_of
 from domain.coverage_rights import End, Opening, RightsMessage, proof_due, rights_until
 from domain.media import Language

@@ -12,7 +12,8 @@ import asyncpg
 from prometheus_client import Counter
 from temporalio import activity
 
-from activities.contracts import APPLY_DSN, SYSTEM_ACTOR, Actor, DsnApplied, DsnBatch
+from activities.contracts.affiliation import SYSTEM_ACTOR, Actor
+from activities.contracts.dsn import APPLY_DSN, DsnApplied, DsnBatch
 from activities.dsn_effects import DecisionRefused, Effect, Effects
 from activities.dsn_matching import MatchKind
 from db import audit, dsn

@@ -23,7 +23,8 @@ from uuid import UUID
 
 from temporalio import activity
 
-from activities.contracts import LOOK_INTO_DIRECTORY, SYSTEM_ACTOR
+from activities.contracts.affiliation import SYSTEM_ACTOR
+from activities.contracts.dsn import LOOK_INTO_DIRECTORY
 from activities.dsn_intake import DsnIntake, Unfit
 from db import dsn_desk
 from db.pool import Pool, system

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from activities import coverage_changes
-from activities.contracts import Actor
+from activities.contracts.affiliation import Actor
 from activities.coverage_changes import EndOfContract, EndRefused, Origin
 from activities.dsn_matching import Matcher, MatchKind, Right, full_nir, right_for, rights_of
 from activities.dsn_proposals import Proposals

@@ -13,7 +13,7 @@ import asyncpg
 from prometheus_client import Counter
 from temporalio import activity
 
-from activities.contracts import (
+from activities.contracts.dsn import (
     FINISH_DSN,
     RECORD_DSN,
     SURVEY_DSN,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from activities.contracts import Actor, ActorKind
+from activities.contracts.affiliation import Actor, ActorKind
 from db import affiliations, audit, dsn
 from db.pool import Pool, system
 from gateways.files.storage import StorageUnavailable

@@ -20,15 +20,8 @@ from prometheus_client import Counter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import (
-    EXPIRE_EXPORT,
-    FAIL_EXPORT,
-    WRITE_EXPORT,
-    Actor,
-    ActorKind,
-    ExportState,
-    ExportWritten,
-)
+from activities.contracts.affiliation import Actor, ActorKind
+from activities.contracts.exports import EXPIRE_EXPORT, FAIL_EXPORT, WRITE_EXPORT, ExportState, ExportWritten
 from db import audit, exports, notices
 from db.pool import Connection, Pool, system
 from gateways.encryption import FieldCipher

@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities import projection
 from activities.carrying import Carrier, Outcome, Providers, recorded, settle
-from activities.contracts import HAND_OVER, PROVIDER_ACTOR, Event, EventKind, HandedOver, Handling, HandOver
+from activities.contracts.affiliation import HAND_OVER, PROVIDER_ACTOR, Event, EventKind, HandedOver, Handling, HandOver
 from activities.writing import Writer
 from db import access, affiliations, dispatches
 from db.pool import Pool, system

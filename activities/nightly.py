@@ -17,9 +17,21 @@ from prometheus_client import Counter, Gauge
 from temporalio import activity
 
 from activities import audit
-from activities.contracts import PURGE, RECONCILE_FILES, Purge, Purged, Reconciled
+from activities.contracts.nightly import PURGE, RECONCILE_FILES, Purge, Purged, Reconciled
 from activities.erasure import Eraser
-from db import access_retention, documents, dsn, dsn_desk, erasure, exports, notices
+from db import (
+    access_retention,
+    affiliation_imports,
+    assistant,
+    contact,
+    documents,
+    dsn,
+    dsn_desk,
+    erasure,
+    exports,
+    notices,
+    webhooks,
+)
 from db.erasure import Asked
 from db.pool import Pool, system
 from domain.retention import Rule, beginning_of, due_before, due_on, rule
@@ -72,6 +84,10 @@ _MOMENTS = {
     "dsn_people": (dsn.CHANGES_DUE, dsn.PEOPLE_DUE, dsn.NUMBERS_DUE),
     "hire_proposals": (dsn.HIRE_PROPOSALS_DUE,),
     "exports": (exports.PURGE,),
+    "assistant_questions": (assistant.PURGE,),
+    "affiliation_imports": (affiliation_imports.PURGE,),
+    "webhook_deliveries": (webhooks.PURGE,),
+    "webhook_endpoints": (webhooks.PURGE_ENDPOINTS,),
 }
 _FILES = {
     "drafts": erasure.DOCUMENTS_OF_DRAFTS,
@@ -113,6 +129,9 @@ class Nightly:
             for statement in statements:
                 await self._in_batches(count, name, partial(self._rows, statement, rule(name), order.at))
         await self._in_batches(count, "dsn_files", partial(self._dsn_files, rule("dsn_files"), order.at))
+        await self._in_batches(
+            count, "contact_requests", partial(self._contact_requests, rule("contact_requests"), order.at)
+        )
         await self._in_batches(count, "security_log", partial(self._security_log, rule("security_log"), order.at))
         for name, (statement, in_days) in _LIVES.items():
             await self._lives(count, statement, rule(name), order.at, in_days)
@@ -147,6 +166,12 @@ class Nightly:
             rows = await connection.fetch(dsn_desk.FILES_DUE, beginning_of(due_before(rule, at)), BATCH)
         await self._eraser.delete_files(row["object_key"] for row in rows)
         return len(rows)
+
+    async def _contact_requests(self, rule: Rule, at: datetime) -> int:
+        async with system(self._pool) as connection:
+            gone, object_keys = await contact.delete_due(connection, beginning_of(due_before(rule, at)), BATCH)
+        await self._eraser.delete_files(object_keys)
+        return gone
 
     async def _security_log(self, rule: Rule, at: datetime) -> int:
         async with system(self._pool) as connection:

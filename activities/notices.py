@@ -17,7 +17,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.carrying import Providers
-from activities.contracts import SEND_NOTICE, NoticeOutcome, NoticeSent
+from activities.contracts.notices import SEND_NOTICE, NoticeOutcome, NoticeSent
 from db import notices
 from db.pool import Pool, system
 from domain.addresses import PostalAddress, envelope_lines
@@ -191,6 +191,7 @@ class NoticeDesk:
                 effective_at=claim["effective_at"],
                 details=claim["details"],
                 staff=bool(claim["staff"]),
+                names=claim["names"] or {},
             ),
         )
         return Email(

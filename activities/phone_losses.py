@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from activities.contracts import SYSTEM_ACTOR
+from activities.contracts.affiliation import SYSTEM_ACTOR
 from db import audit, profile, sessions
 from db.pool import Pool, system
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 
-from activities.contracts import Completion, Event
+from activities.contracts.affiliation import Completion, Event
 from db import affiliations, enrolments
 from db.pool import Connection
 from domain.affiliation import AffiliationState, Channel

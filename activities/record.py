@@ -7,7 +7,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities import projection
-from activities.contracts import RECORD, RecordChange, Recorded
+from activities.contracts.affiliation import RECORD, RecordChange, Recorded
 from db import access, affiliations, dispatches
 from db.pool import Pool, system
 from domain.affiliation import Status

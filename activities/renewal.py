@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import RENEW, Renew, Renewal, Renewed, StartAffiliation
+from activities.contracts.affiliation import StartAffiliation
+from activities.contracts.waivers import RENEW, Renew, Renewal, Renewed
 from db import affiliations
 from db.pool import Connection, Pool, system
 from domain.affiliation import first_medium

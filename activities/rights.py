@@ -16,7 +16,8 @@ from uuid import UUID
 import asyncpg
 from temporalio import activity
 
-from activities.contracts import LAPSE_RIGHTS, SYSTEM_ACTOR, Lapse, Lapsed
+from activities.contracts.affiliation import SYSTEM_ACTOR
+from activities.contracts.nightly import LAPSE_RIGHTS, Lapse, Lapsed
 from db import audit, mandates, notices, reviews, users
 from db.pool import Connection, Pool, single, system
 from domain import review

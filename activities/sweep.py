@@ -12,9 +12,11 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities import coverage_changes, projection
+from activities.affiliation_import_sweep import ImportSweep
 from activities.audit import Sealer
-from activities.contracts import (
-    SWEEP,
+from activities.contact import ContactTeller
+from activities.contact_files import ContactRescanner
+from activities.contracts.affiliation import (
     SYSTEM_ACTOR,
     Actor,
     ActorKind,
@@ -23,14 +25,16 @@ from activities.contracts import (
     DraftSaved,
     EventKind,
     PiecesChanged,
-    RightsDeliveryFailed,
     StartAffiliation,
-    Swept,
 )
+from activities.contracts.rights import RightsDeliveryFailed
+from activities.contracts.sweep import SWEEP, Swept
+from activities.digests import Digests
 from activities.erasure import Eraser
 from activities.export_sweep import ExportSweep
 from activities.phone_losses import PhoneLosses
 from activities.scanning import Rescanner
+from activities.webhook_sweep import WebhookSweep
 from db import (
     access_retention,
     affiliations,
@@ -82,6 +86,11 @@ class Sweeper:
         rights: CoverageRights | None = None,
         dsn: DsnImports | None = None,
         exports: ExportSweep | None = None,
+        imports: ImportSweep | None = None,
+        contacts: ContactTeller | None = None,
+        contact_files: ContactRescanner | None = None,
+        webhooks: WebhookSweep | None = None,
+        digests: Digests | None = None,
     ) -> None:
         self._pool = pool
         self._engine = engine
@@ -93,6 +102,11 @@ class Sweeper:
         self._rights = rights
         self._dsn = dsn
         self._exports = exports
+        self._imports = imports
+        self._contacts = contacts
+        self._contact_files = contact_files
+        self._webhooks = webhooks
+        self._digests = digests
         self._phone_losses = PhoneLosses(pool)
         self._sealer = Sealer(pool)
 
@@ -102,6 +116,7 @@ class Sweeper:
         return Swept(
             rescanned=await self._scanning.rescan(RESCANS) if self._scanning else 0,
             started=await self._start(),
+            digests_written=await self._digests.send_now() if self._digests else 0,
             notices_started=await self._start_notices(self._notices) if self._notices else 0,
             recoveries_started=await self._start_recoveries(self._recoveries) if self._recoveries else 0,
             submissions_told=await self._tell_submissions(),
@@ -112,8 +127,12 @@ class Sweeper:
             erasures_finished=await self._eraser.finish_waiting(self._grace, BATCH) if self._eraser else 0,
             phones_taken=await self._phone_losses.apply_due(BATCH),
             exports_started=await self._exports.start(self._grace, BATCH) if self._exports else 0,
+            imports_started=await self._imports.start(self._grace, BATCH) if self._imports else 0,
             exports_expired=await self._exports.expire(BATCH) if self._exports else 0,
             dsn_started=await self._start_dsn(self._dsn) if self._dsn else 0,
+            contacts_told=await self._contacts.tell_waiting(self._grace, BATCH) if self._contacts else 0,
+            contact_files_rescanned=await self._contact_files.rescan(RESCANS) if self._contact_files else 0,
+            webhooks_looked=await self._webhooks.look(self._grace, BATCH) if self._webhooks else 0,
             stuck=await self._check(),
             sealed=await self._watch(),
         )

@@ -6,23 +6,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from temporalio.client import Client
 
 from api import (
     activations,
+    affiliation_imports,
     affiliations,
     api_keys,
+    assistant,
     audit,
     company_recoveries,
     company_register,
+    contact_requests,
     coverage_rights,
     dsn,
     enrolments,
     evidence,
     exports,
     insured,
+    library,
     mandates,
+    notifications,
     operations,
     personal_data,
     problems,
@@ -33,6 +38,7 @@ from api import (
     staff_accounts,
     users,
     webhooks,
+    webhooks_out,
 )
 from api.limits import BodyLimits
 from api.problems import describe_problems
@@ -71,13 +77,15 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
         dependencies=[Depends(once_each), Depends(shallow)],
     )
     app.state.most_dsn_bytes = config.dsn_most_megabytes * 2**20
-    door = APIRouter(prefix=BASE)
+    # each of them straight into the application: routers within routers are gone through twice at every request
     for module in (
         *(activations, sessions, profile, users, mandates, company_recoveries, api_keys),
         *(
             affiliations,
+            affiliation_imports,
             evidence,
             exports,
+            notifications,
             insured,
             coverage_rights,
             enrolments,
@@ -86,14 +94,17 @@ def create_app(config: Settings, temporal: Client | None = None) -> FastAPI:
             staff,
             dsn,
             company_register,
+            contact_requests,
             staff_accounts,
+            assistant,
             audit,
+            library,
             webhooks,
+            webhooks_out,
         ),
     ):
-        door.include_router(module.router)
-    door.include_router(dsn.employers)
-    app.include_router(door)
+        app.include_router(module.router, prefix=BASE)
+    app.include_router(dsn.employers, prefix=BASE)
     app.include_router(operations.router)
     portal.include(app, development)
     app.add_middleware(BodyLimits)

@@ -7,12 +7,16 @@ import re
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from web.several_files import MAX_TOGETHER_BYTES, takes_several
 from web.uploads import MAX_UPLOAD_BYTES
 
 MAX_BODY_BYTES = 1_000_000
 MAX_HEAD_BYTES = 16 * 1024  # address and headers
 _UPLOADS = re.compile(r"/documents(/[\w:]+)?/?$")
+# a workbook, or a table pasted from one
+_IMPORTS = re.compile(r"/(affiliation-imports|salaries/pre-affiliation/imports(/collage)?)/?$")
 _DSN_UPLOADS = re.compile(r"/(staff/dsn-imports|gestion/dsn)/?$")
+_LIBRARY_UPLOADS = re.compile(r"^/gestion/bibliotheque/[\w-]+/?$")
 _BESIDE_FILE = 16 * 1024
 
 
@@ -20,7 +24,11 @@ def limit_of(scope: Scope) -> int:
     """The most bytes that the body of this request may have."""
     if scope["method"] == "POST" and _DSN_UPLOADS.search(scope["path"]):
         return int(scope["app"].state.most_dsn_bytes) + _BESIDE_FILE
-    uploads = scope["method"] == "POST" and _UPLOADS.search(scope["path"])
+    if scope["method"] == "POST" and takes_several(scope["path"]):
+        return MAX_TOGETHER_BYTES
+    uploads = scope["method"] == "POST" and any(
+        paths.search(scope["path"]) for paths in (_UPLOADS, _IMPORTS, _LIBRARY_UPLOADS)
+    )
     return MAX_UPLOAD_BYTES if uploads else MAX_BODY_BYTES
 
 

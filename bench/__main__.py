@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 
 from bench import (
     arriving,
+    assistant,
     declaring,
     documents,
     drafting,
     dsn,
     export,
+    importing,
     insured,
     life,
     lists,
@@ -45,7 +47,9 @@ def measurements(rows: int) -> dict[str, tuple[str, Measure]]:
         "starting": ("make run", lambda stack: starting.measure()),
         "pages": ("The signed-in pages, a million affiliations", pages.measure),
         "insured": ("« Mes salariés affiliés », a million insured persons", insured.measure),
+        "assistant": ("The assistant, 160 questions as people type them", assistant.measure),
         "dsn": ("A DSN file of 100 MB read, matched and recorded", dsn.measure),
+        "importing": ("A bulk import of 10,000 rows, and what another company notices", importing.measure),
         "export": ("« Exporter », 100,000 insured persons, beside a bare openpyxl loop", export.measure),
         "lists": (f"Lists, {rows:,} affiliations", lambda stack: lists.measure(stack, rows=rows)),
     }

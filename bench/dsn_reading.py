@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from uuid import UUID
 
-from activities.contracts import DsnBatch, DsnStep
+from activities.contracts.dsn import DsnBatch, DsnStep
 from activities.dsn_import import DsnImporter
 from db import dsn
 from db.pool import Pool, create_pool, system

@@ -159,11 +159,22 @@ _UNLINK = (
     ("api_key", "created_by"),
     ("api_key", "revoked_by"),
     ("look_as", "user_id"),
+    ("contact_request", "user_id"),
+    ("contact_request", "assigned_to"),
+    ("contact_message", "author_id"),
+    ("faq_entry", "updated_by"),
+    ("library_version", "added_by"),
+    ("webhook_endpoint", "created_by"),
 )
 # In the order that the keys between the tables ask for.
 _FORGET = (
     ("desk_assignment", "user_id"),
     ("export_job", "user_id"),
+    ("assistant_question", "user_id"),
+    ("affiliation_import", "user_id"),
+    ("notification_mark", "user_id"),
+    ("notification_preference", "user_id"),
+    ("notification_told", "user_id"),
     ("wrong_code", "user_id"),
     ("challenge", "user_id"),
     ("portal_session", "user_id"),

@@ -38,7 +38,7 @@ ON CONFLICT DO NOTHING
 
 
 class Actor(Protocol):
-    """Who did something; `activities.contracts.Actor` is one. `id` is None for the employee and the system."""
+    """Who did something; `Actor` of `activities.contracts` is one. `id` is None for the employee and the system."""
 
     @property
     def kind(self) -> str: ...

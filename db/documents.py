@@ -87,6 +87,7 @@ OBJECT_KEYS = """
 SELECT object_key FROM document WHERE object_key = ANY ($1)
 UNION ALL SELECT object_key FROM export_job WHERE object_key = ANY ($1)
 UNION ALL SELECT object_key FROM dsn_import WHERE object_key = ANY ($1)
+UNION ALL SELECT object_key FROM contact_file WHERE object_key = ANY ($1)
 """
 
 OBJECTS_AFTER = """
@@ -94,5 +95,8 @@ OBJECTS_AFTER = """
 UNION ALL
 (SELECT id, object_key FROM dsn_import
  WHERE id > $1 AND received_at < $2 AND object_key IS NOT NULL ORDER BY id LIMIT $3)
+UNION ALL
+(SELECT id, object_key FROM contact_file
+ WHERE id > $1 AND uploaded_at < $2 AND object_key IS NOT NULL ORDER BY id LIMIT $3)
 ORDER BY id LIMIT $3
 """

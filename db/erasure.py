@@ -205,6 +205,17 @@ WHERE e.id = $1 AND c.company_id = e.company_id AND c.person_index = e.nir_index
   AND NOT EXISTS (SELECT FROM affiliation a WHERE a.employee_id = e.id)
 """
 
+# What tables of new employees say of them, and the tables themselves; what was declared of others stays.
+FORGET_IMPORTED = """
+WITH gone AS (
+    DELETE FROM affiliation_import_row r USING employee e, affiliation_import i
+    WHERE e.id = $1 AND r.person_index = e.nir_index AND i.id = r.import_id AND e.company_id = ANY (i.company_ids)
+      AND NOT EXISTS (SELECT FROM affiliation a WHERE a.employee_id = e.id)
+    RETURNING r.import_id
+)
+UPDATE affiliation_import SET content_sealed = NULL WHERE id IN (SELECT import_id FROM gone)
+"""
+
 LOCK_PERSON = "SELECT company_id FROM employee WHERE id = $1 FOR UPDATE"
 
 AFFILIATIONS_OF_PERSON = """
@@ -288,6 +299,7 @@ async def erase(
     for statement in _EVERYTHING:
         await connection.execute(statement, gone)
     await connection.execute(FORGET_DSN, employee_id)
+    await connection.execute(FORGET_IMPORTED, employee_id)
     whole = await connection.fetchval(FORGET_PERSON, employee_id) is not None
     erasure_id: UUID = await connection.fetchval(
         ADD_ERASURE, employee_id, gone, asked.reason, asked.by, kept_until, keys

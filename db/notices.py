@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from db.notifications import UNOPENED
+
 MAX_OFFICE_FAILURES = 20  # security.md L-02: then the code is dead
 OFFICE_CODE_DAYS = 30
 GIVE_UP_DAYS = 7  # a notice that has no end of its own
@@ -52,7 +54,10 @@ _CONTENT = """
            WHEN n.kind = 'password_reset' THEN r.expires_at
            WHEN n.kind = 'email_change' THEN e.expires_at ELSE i.expires_at END AS expires_at,
        (SELECT count(*) FROM membership w WHERE w.invitation_id = i.id AND w.revoked_at IS NULL) AS offered,
-       coalesce(l.effective_at, y.grant_at) AS effective_at
+       coalesce(l.effective_at, y.grant_at) AS effective_at,
+       CASE WHEN n.kind = 'digest' THEN (
+           SELECT jsonb_object_agg(d.id, d.name) FROM company d
+           WHERE d.id = ANY (ARRAY(SELECT jsonb_object_keys(n.details -> 'counts'))::uuid[])) END AS names
 """
 _WITH_SUBJECTS = """
 LEFT JOIN portal_user u ON u.id = n.user_id
@@ -82,13 +87,13 @@ LEFT JOIN mandate m ON m.id = n.subject_id
 """  # noqa: S608 (our own text)
 
 # What was written to a user, newest first, before ($2, $3).
-OWN = """
-SELECT n.id, n.kind, n.details, n.state, n.created_at, c.name AS company
+OWN = f"""
+SELECT n.id, n.kind, n.details, n.state, n.created_at, c.name AS company, {UNOPENED} AS unread
 FROM notice n LEFT JOIN company c ON c.id = n.company_id
 WHERE n.user_id = $1 AND n.medium = 'email' AND n.state IN ('handed_over', 'refused', 'unknown')
   AND ($2::timestamptz IS NULL OR (n.created_at, n.id) < ($2, $3::uuid))
 ORDER BY n.created_at DESC, n.id DESC LIMIT $4
-"""
+"""  # noqa: S608 (our own text)
 
 OWN_ONE = f"""
 SELECT n.id, n.kind, n.state, {_CONTENT} FROM notice n {_WITH_SUBJECTS}

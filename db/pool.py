@@ -44,7 +44,8 @@ _NOWHERE = Origin("", "", "")
 _SET_ORIGIN = """
 SELECT set_config('app.network', $1, true), set_config('app.browser', $2, true), set_config('app.request', $3, true)
 """
-_SET_COMPANIES = f"{_SET_ORIGIN.rstrip()}, set_config('app.companies', $4, true)"
+# Whichever role the pool has: a worker that does what an employer asked for sees no more than the employer.
+_SET_COMPANIES = f"{_SET_ORIGIN.rstrip()}, set_config('app.companies', $4, true), set_config('role', 'hcr_web', true)"
 _SET_AFFILIATION = f"{_SET_ORIGIN.rstrip()}, set_config('app.affiliation', $4, true)"
 
 _SET_READING = """
@@ -83,7 +84,7 @@ def _dump(value: Any) -> str:
 
 @asynccontextmanager
 async def tenant(pool: Pool, companies: Iterable[UUID], timeout: float = 5.0) -> AsyncIterator[Connection]:
-    """A transaction that sees these companies and nothing else."""
+    """A transaction that sees these companies and nothing else, whichever role the pool has."""
     async with pool.acquire(timeout=timeout) as connection, connection.transaction():
         listed = ",".join(str(company) for company in companies)
         await connection.execute(_SET_COMPANIES, *_here(), listed)

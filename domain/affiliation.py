@@ -403,7 +403,9 @@ class AffiliationState:
             return state.handed_over(doubt, Result.accepted, at)
         if doubt.automatic:
             return state  # the plan still has it: it leaves when automatic messages do
-        return replace(state, waiting=(doubt.kind, *state.waiting))
+        state = replace(state, waiting=(doubt.kind, *state.waiting))
+        # a receipt whose address has failed meanwhile goes nowhere; the form itself is here
+        return replace(state, waiting=state._carried()) if state.closed else state
 
     # --- what becomes of messages
 

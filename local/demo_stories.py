@@ -20,7 +20,7 @@ from uuid import UUID
 import asyncpg
 from temporalio.client import Client
 
-from activities.contracts import Progress, workflow_id
+from activities.contracts.affiliation import Progress, workflow_id
 from activities.sweep import Sweeper
 from activities.writing import Writer
 from composition import cipher, connect, providers, scanner, vault

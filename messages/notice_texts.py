@@ -14,8 +14,13 @@ SIGN_IN = "/connexion"
 STAFF_SIGN_IN = "/gestion/connexion"
 FORGOTTEN = "/mot-de-passe-oublie"
 RIGHTS = "/habilitations"
+WEBHOOKS = "/habilitations/webhooks"
 PROFILE = "/profil"
 EXPORTS = "/salaries/affilies/exports"
+IMPORTS = "/salaries/pre-affiliation/imports"
+NOTIFICATIONS = "/notifications"
+REQUEST = "/demarches/{request}"
+STAFF_REQUEST = "/gestion/demandes/{request}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,16 @@ _NOT_ASKED = "Vous n’avez rien demandé ? Ne cliquez pas : sans le lien, rien 
 _NOT_EXPECTED = "Vous n’attendiez pas cette invitation ? Ne cliquez pas : sans le lien, aucun accès n’est ouvert."
 _NOT_YOU = "Choisissez tout de suite un nouveau mot de passe, puis appelez-nous : nous vérifierons avec vous."
 _CALL = "Appelez-nous tout de suite : nous vérifierons avec vous."
+
+# What a digest counts, in its order: one, several.
+COUNTED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "to_correct": ("une affiliation à corriger", "{} affiliations à corriger"),
+        "abandoned_soon": ("une affiliation bientôt abandonnée", "{} affiliations bientôt abandonnées"),
+        "finalised": ("une affiliation finalisée", "{} affiliations finalisées"),
+        "ended": ("une affiliation déclinée ou abandonnée", "{} affiliations déclinées ou abandonnées"),
+    }
+)
 
 TEXTS: Mapping[str, NoticeText] = MappingProxyType(
     {
@@ -367,6 +382,36 @@ TEXTS: Mapping[str, NoticeText] = MappingProxyType(
             facts=True,
             alarm="Révoquez la clé, puis appelez-nous.",
         ),
+        "webhook_stopped": NoticeText(
+            subject="Un webhook est arrêté",
+            title="Un webhook est arrêté",
+            says=(
+                "Un logiciel relié à l’Espace Entreprise Santé de {company} ne reçoit plus nos messages : il ne répond "
+                "pas depuis plusieurs jours, ou les a refusés. Nous avons cessé de les lui envoyer.",
+                "Rien n’est perdu : ce qui se passe dans vos affiliations est gardé pendant 30 jours. Quand le "
+                "logiciel répond de nouveau, reprenez les envois dans « Mes habilitations », rubrique « Webhooks ».",
+            ),
+            button="Voir les webhooks",
+            page=WEBHOOKS,
+            facts=True,
+        ),
+        # --- what happened in the companies
+        "digest": NoticeText(
+            subject="Vos affiliations : les nouvelles",
+            title="Ce qui s’est passé dans vos affiliations",
+            says=("Voici ce qui compte depuis notre dernier message.",),
+            button="Voir les notifications",
+            page=NOTIFICATIONS,
+            lasts="Vous choisissez dans votre profil, rubrique « Mes notifications », quand nous vous écrivons.",
+        ),
+        "digest_now": NoticeText(
+            subject="Vos affiliations : du nouveau",
+            title="Du nouveau dans vos affiliations",
+            says=("Vous avez demandé à le savoir tout de suite.",),
+            button="Voir les notifications",
+            page=NOTIFICATIONS,
+            lasts="Vous choisissez dans votre profil, rubrique « Mes notifications », quand nous vous écrivons.",
+        ),
         # --- exports
         "export_ready": NoticeText(
             subject="Votre export est prêt",
@@ -391,6 +436,57 @@ TEXTS: Mapping[str, NoticeText] = MappingProxyType(
             ),
             button="Voir mes exports",
             page=EXPORTS,
+        ),
+        # --- requests to HCR Bien-Être
+        "contact_received": NoticeText(
+            subject="Votre demande est bien reçue",
+            title="Votre demande est bien reçue",
+            says=(
+                "Nous avons bien reçu votre demande. Son numéro est {number} : rappelez-le si vous nous appelez.",
+                "Un gestionnaire vous répond au plus tard le {day}. Nous vous écrirons dès que la réponse sera dans "
+                "votre espace.",
+            ),
+            button="Suivre ma demande",
+            page=REQUEST,
+        ),
+        "contact_answered": NoticeText(
+            subject="Une réponse à votre demande",
+            title="Une réponse vous attend",
+            says=(
+                "Nous avons répondu à votre demande {number}. Pour protéger les informations qu’elle contient, la "
+                "réponse se lit dans votre espace, dans « Mes démarches ».",
+                "Elle ne vous suffit pas ? Répondez au même endroit : votre demande sera rouverte.",
+            ),
+            button="Lire la réponse",
+            page=REQUEST,
+        ),
+        "contact_closed": NoticeText(
+            subject="Votre demande est close",
+            title="Votre demande est close",
+            says=(
+                "Votre demande {number} est maintenant close. Êtes-vous satisfait de notre réponse ? Donnez votre "
+                "avis en un clic : il nous aide à mieux vous répondre.",
+                "Il reste une question ? Vous pouvez rouvrir votre demande à tout moment.",
+            ),
+            button="Donner mon avis",
+            page=REQUEST,
+        ),
+        "contact_escalated": NoticeText(
+            subject="Une demande attend une réponse",
+            title="Une demande a dépassé son délai",
+            says=("La demande {number} n’a pas reçu de réponse dans le délai annoncé à l’employeur.",),
+            button="Ouvrir la demande",
+            page=STAFF_REQUEST,
+        ),
+        "import_done": NoticeText(
+            subject="Votre import de pré-affiliations est terminé",
+            title="Votre import est terminé",
+            says=(
+                "Toutes les lignes que vous avez confirmées ont été traitées.",
+                "Le compte rendu, ligne par ligne, vous attend dans votre espace pendant 30 jours après le dépôt.",
+            ),
+            button="Voir le compte rendu",
+            page=IMPORTS,
         ),
         "establishment_added": NoticeText(
             subject="Un établissement a été ajouté",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,7 @@ from domain.working_time import PARIS
 from messages import emails
 from messages.catalogue import catalogue
 from messages.emails import RenderedEmail
-from messages.notice_texts import FORGOTTEN, SIGN_IN, STAFF_SIGN_IN, TEXTS, NoticeText
+from messages.notice_texts import COUNTED, FORGOTTEN, SIGN_IN, STAFF_SIGN_IN, TEXTS, NoticeText
 from messages.typography import NBSP, date_in_words, french, one_line
 
 
@@ -53,10 +53,20 @@ class NoticeKind(StrEnum):
     review_due = "review_due"  # to an administrator; details: {"lapse_on": date, "count": n}
     review_lapsed = "review_lapsed"
     api_key_created = "api_key_created"
+    webhook_stopped = "webhook_stopped"  # to the administrators; subject: webhook_endpoint
     establishment_added = "establishment_added"
+    # what happened in the companies, all in one; details: {"when": "day" | "now", "counts": {company: {kind: count}}}
+    digest = "digest"
     # exports
     export_ready = "export_ready"
     export_failed = "export_failed"
+    # bulk imports
+    import_done = "import_done"
+    # requests to HCR Bien-Être; details: {"number": …, "request": its id}
+    contact_received = "contact_received"  # and {"on": the day on which an answer is due}
+    contact_answered = "contact_answered"
+    contact_closed = "contact_closed"
+    contact_escalated = "contact_escalated"  # to the heads among the staff: the answer is overdue
     # mandates
     mandate_asked = "mandate_asked"  # to the administrators; subject: mandate
     mandate_accepted = "mandate_accepted"  # to the declarant; details: {"ends_on": date}
@@ -79,6 +89,10 @@ _NEVER = "Nous ne vous demanderons jamais votre mot de passe ni un code, ni par 
 _WHY = "Vous recevez ce message parce qu’il concerne l’accès à l’Espace Entreprise Santé. Il n’appelle pas de réponse."
 
 
+MOST_LINES = 20  # companies of a digest
+_NEVER_AT = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class NoticeContent:
     """What a notice says.
@@ -87,7 +101,7 @@ class NoticeContent:
     for the others, which lead to a page of the portal. `at`: when what it tells of happened. `until`: as long as the
     link works. `effective_at`: when what was asked will be done. `details`: as the outbox keeps them, by kind.
     `companies`: how many it is about, of which `company` is one; it and `first_name` may be "". `staff`: the addressee
-    is a member of the staff, who has their own door.
+    is a member of the staff, who has their own door. `names`: of the companies that `details` names by id.
     """
 
     base_url: str
@@ -100,6 +114,7 @@ class NoticeContent:
     companies: int = 1
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     staff: bool = False
+    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
@@ -124,8 +139,13 @@ def notice_words(kind: NoticeKind, content: NoticeContent) -> NoticeWords:
         french(text.subject),
         french(text.title),
         [french(sentence).format_map(said) for sentence in text.says],
-        _facts(content) if text.facts else [],
+        _facts(content) if text.facts else _counted(content),
     )
+
+
+def notice_page(kind: NoticeKind, details: Mapping[str, Any]) -> str:
+    """The page of the portal where it goes on. Raises KeyError for a kind that is posted."""
+    return _page(TEXTS[_name(kind, details)], NoticeContent(base_url="", at=_NEVER_AT, details=details))
 
 
 def render_notice(kind: NoticeKind, content: NoticeContent) -> RenderedEmail:
@@ -153,13 +173,17 @@ def _name(kind: NoticeKind, details: Mapping[str, Any]) -> str:
     """Which text: a kind that has something else to say in some case has another one for it."""
     if kind is NoticeKind.totp_changed and not details["on"]:
         return "totp_removed"
+    if kind is NoticeKind.digest and details["when"] == "now":
+        return "digest_now"
     if kind is NoticeKind.mandate_ended and details["why"] == "revoked":
         return "mandate_revoked"
     return kind.value
 
 
 def _page(text: NoticeText, content: NoticeContent) -> str:
-    return STAFF_SIGN_IN if content.staff and text.page == SIGN_IN else text.page
+    if content.staff and text.page == SIGN_IN:
+        return STAFF_SIGN_IN
+    return text.page.replace("{request}", str(content.details.get("request", "")))
 
 
 def _said(content: NoticeContent) -> dict[str, str]:
@@ -175,6 +199,8 @@ def _said(content: NoticeContent) -> dict[str, str]:
             said["day"] = date_in_words(date.fromisoformat(details[name]))
     if "role" in details:
         said["role"] = ROLES[Role(details["role"])]
+    if "number" in details:
+        said["number"] = one_line(str(details["number"]))
     if "count" in details:
         said["count"] = str(details["count"])
     if "left" in details:
@@ -205,6 +231,28 @@ def _facts(content: NoticeContent) -> list[tuple[str, str]]:
     facts = [(french("Quand :"), f"{_moment(content.at)} (heure de Paris)")]
     browser = one_line(str(content.details.get("browser", "")))
     return [*facts, (french("Navigateur :"), browser)] if browser else facts
+
+
+def _counted(content: NoticeContent) -> list[tuple[str, str]]:
+    """(company, what happened there), of a digest; those that have too many lines to be read are counted."""
+    counts: Mapping[str, Mapping[str, int]] = content.details.get("counts", {})
+    known = [(one_line(content.names[company]), counts[company]) for company in counts if company in content.names]
+    known.sort(key=lambda one: one[0])
+    lines = [
+        (french(f"{name} :"), french(", ".join(_how_many(kind, of_kind[kind]) for kind in COUNTED if kind in of_kind)))
+        for name, of_kind in known[:MOST_LINES]
+    ]
+    others = len(known) - len(lines)
+    return [*lines, (french("Et aussi :"), french(_other_companies(others)))] if others else lines
+
+
+def _how_many(kind: str, count: int) -> str:
+    one, several = COUNTED[kind]
+    return one if count == 1 else several.format(count)
+
+
+def _other_companies(count: int) -> str:
+    return "une autre entreprise" if count == 1 else f"{count} autres entreprises"
 
 
 def _moment(moment: datetime) -> str:

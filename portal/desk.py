@@ -101,7 +101,9 @@ def with_query(path: str, **given: object) -> str:
 async def home(request: Request, caller: StaffUser, use: Use) -> Response:
     """How much waits, since when, what becomes of our messages; and the way to one file."""
     backlog, outcomes = await asyncio.gather(use.desk.backlog(caller), use.desk.outcomes(caller))
-    day, dsn_changes = await asyncio.gather(use.paper_desk.day(caller, 1), use.dsn_imports.count_to_decide(caller))
+    day, dsn_changes, requests = await asyncio.gather(
+        use.paper_desk.day(caller, 1), use.dsn_imports.count_to_decide(caller), use.contact_desk.count(caller)
+    )
     return await desk_page(
         request,
         caller,
@@ -112,6 +114,7 @@ async def home(request: Request, caller: StaffUser, use: Use) -> Response:
         late=sum(one.late for one in backlog.counts),
         recorded=day.count,
         dsn_changes=dsn_changes,
+        requests=requests,
         ages=_ages_chart(backlog.ages),
         outcomes=_outcomes_chart(outcomes),
     )
@@ -196,7 +199,7 @@ async def _list_page(
         page = await use.desk.work(caller, work, mine=mine, limit=LISTED, cursor=apres or None)
     except InvalidFields:
         return see_other(TO_DO)  # an address that was cut
-    backlog = await use.desk.backlog(caller)
+    backlog, requests = await asyncio.gather(use.desk.backlog(caller), use.contact_desk.count(caller))
     here = with_query(TO_DO, sorte=work.name if work else "", moi="oui" if mine else "")
     return await desk_page(
         request,
@@ -215,6 +218,7 @@ async def _list_page(
         first=here if apres else "",
         next=with_query(here, apres=page.next_cursor) if page.next_cursor else "",
         everything=TO_DO,
+        requests=requests,
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Path, Request, Response
 
-from activities.contracts import workflow_id
+from activities.contracts.affiliation import workflow_id
 from activities.writing import reference_of
 from domain.affiliation import Verdict
 from messages.typography import french

@@ -15,7 +15,7 @@ import asyncpg
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import HTMLResponse
 
-from activities.contracts import workflow_id
+from activities.contracts.affiliation import workflow_id
 from db import affiliations, enrolments, local_messages
 from db.pool import system
 from domain.affiliation import OPEN

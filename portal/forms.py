@@ -9,9 +9,11 @@ from urllib.parse import parse_qs
 from fastapi import Depends, Request
 
 from services.problems import Problem
-from web.csrf import FIELD, content_type
+from web.csrf import FIELD, check_beside_file, content_type
+from web.several_files import WithFiles, read_once, several_files
 
 _TYPE = "application/x-www-form-urlencoded"
+_WITH_FILES = "multipart/form-data"
 _MOST_FIELDS = 200  # security.md H-08
 
 
@@ -51,7 +53,27 @@ async def sent_fields(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
+async def form_with_files(request: Request) -> WithFiles:
+    """The same of a form that may have files; without any where what was kept is sent again (`portal.resume`). Raises
+    UnreadableForm, UnreadableUpload, CsrfRefused."""
+    if content_type(request) == _WITH_FILES:
+        sent = await several_files(request)
+    else:
+        sent = WithFiles(await sent_fields(request), [])
+        check_beside_file(request, sent.fields.get(FIELD))
+    typed = {name: text for name, text in sent.fields.items() if name not in (FIELD, OWNER)}
+    return WithFiles(typed, sent.files)
+
+
+async def sent_in_any_way(request: Request) -> dict[str, str]:
+    """As `sent_fields`, of a form with files too. Raises UnreadableForm, UnreadableUpload."""
+    if content_type(request) == _WITH_FILES:
+        return (await read_once(request)).fields
+    return await sent_fields(request)
+
+
 Fields = Annotated[dict[str, str], Depends(form_fields)]
+Several = Annotated[WithFiles, Depends(form_with_files)]
 
 
 def as_typed(fields: Mapping[str, str], *names: str) -> dict[str, str]:

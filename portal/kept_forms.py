@@ -24,17 +24,17 @@ from fastapi import Request
 
 from domain.rights import UserKind
 from gateways.encryption import CannotDecrypt, FieldCipher
-from portal.forms import OWNER, UnreadableForm, form_fields, sent_fields
+from portal.forms import OWNER, UnreadableForm, sent_fields, sent_in_any_way
 from portal.menu import of_staff
 from services.callers import Caller
-from services.problems import CsrfRefused
+from services.problems import CsrfRefused, UnreadableUpload
 from web.cookies import SESSION_OF, Cookie, cookie_of
-from web.csrf import own_pages_only, own_site_only
+from web.csrf import FIELD, own_pages_only, own_site_only
 from web.parts import Parts
 
 HOURS: Final = 2
 SEALED: Final = "saisie"  # the field that carries what was typed
-_MOST_TYPED = 2_000  # characters a field
+_MOST_TYPED = 4_000  # characters a field
 _MOST_SEALED = 40_000
 _SECRETS = ("password", "current", "new", "code")
 _KEYS = ("cle", "key")  # by which sending twice is sending once: nobody typed them
@@ -43,11 +43,13 @@ _WORTH = 2  # fields; a button alone is pressed again
 
 @dataclass(frozen=True)
 class Kept:
-    """A form that is shown again itself: where it is shown, where it is opened again, and the fields it has."""
+    """A form that is shown again itself: where it is shown, where it is opened again, and the fields it has. `files`:
+    it may have some beside them, which are not kept."""
 
     shown: str
     again: str
     fields: tuple[str, ...]
+    files: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,17 @@ class Opened:
 
 async def sealed_form(request: Request, use: Parts, kept: Kept | None) -> Sealed | None:
     """What was typed; None: nothing, a secret, or not on a page of ours."""
+    visit = cookie_of(request, Cookie.visit, use.config)
+    if visit is None:  # before anything is read
+        return None
     try:
         await own_site_only(request, use)
-        fields = await form_fields(request)
-        owner = (await sent_fields(request)).get(OWNER, "")
-    except (CsrfRefused, UnreadableForm):
+        fields = await (sent_in_any_way(request) if kept is not None and kept.files else sent_fields(request))
+    except (CsrfRefused, UnreadableForm, UnreadableUpload):
         return None
-    visit = cookie_of(request, Cookie.visit, use.config)
-    if visit is None or any(name in fields for name in _SECRETS):
+    owner = fields.get(OWNER, "")
+    fields = {name: text for name, text in fields.items() if name not in (FIELD, OWNER)}
+    if any(name in fields for name in _SECRETS):
         return None
     if SEALED in fields:  # not signed in yet: the same again
         content = _content(use.cipher, visit, fields)

@@ -81,6 +81,7 @@ _EMPLOYEES = Section(
     (
         Page("Suivi des affiliations", "/salaries/suivi"),
         Page("Pré-affiliation", "/salaries/pre-affiliation"),
+        Page("Plusieurs salariés à la fois", "/salaries/pre-affiliation/imports"),
         Page("Mes salariés affiliés", "/salaries/affilies"),
         Page("Radiation contexte sans DSN", "/salaries/radiation"),
     ),
@@ -101,10 +102,15 @@ _RIGHTS = Section(
         Page("Gestion des habilitations", "/habilitations"),
         Page("Mandats", "/habilitations/mandats"),
         Page("Clés d’accès", "/habilitations/cles"),
+        Page("Webhooks", "/habilitations/webhooks"),
         Page("Consultations", "/habilitations/consultations"),
     ),
 )
-_REQUESTS = _one("Mes démarches", "requests", "/demarches")
+_REQUESTS = Section(
+    "Mes démarches",
+    "requests",
+    (Page("Mes démarches", "/demarches"), Page("Nous contacter", "/contact")),
+)
 _EMPLOYERS_TOOLS = (
     _one("Aide", "help", "/aide"),
     _one("Messages", "messages", "/messages"),
@@ -113,6 +119,7 @@ _EMPLOYERS_TOOLS = (
 )
 _STAFF_SECTIONS = (
     _one("À traiter", "inbox", DESK + "/a-traiter"),
+    _one("Demandes", "requests", DESK + "/demandes"),
     Section(
         "DSN",
         "dsn",
@@ -137,6 +144,8 @@ _STAFF_SECTIONS = (
         (
             Page("Registre des entreprises", DESK + "/entreprises"),
             Page("Utilisateurs des entreprises", DESK + "/utilisateurs"),
+            Page("Questions fréquentes", DESK + "/questions"),
+            Page("Base documentaire", DESK + "/bibliotheque"),
         ),
     ),
 )

@@ -264,7 +264,7 @@ def read(fields: Mapping[str, str]) -> PreAffiliation:
     given = {name: text.strip() for name, text in _typed(fields).items() if text.strip()}
     for name in ("hired_on", "birth_date"):
         if name in given:
-            given[name] = _iso(given[name])
+            given[name] = iso_day(given[name])
     if "nir" in given:
         given["nir"] = nir_as_meant(given["nir"])
     usage = given.get("last_name")
@@ -334,7 +334,7 @@ def _place_on_form(error: FieldError) -> int:
     return _ORDER.index(field) if field in _ORDER else len(_ORDER)
 
 
-def _iso(typed: str) -> str:
+def iso_day(typed: str) -> str:
     """A date as the model reads it; as typed where it is none, so that the model says so."""
     try:
         return str(_DAY.validate_python(typed))

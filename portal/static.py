@@ -35,6 +35,9 @@ LAYERS: Final = (
     "desk",
     "register",
     "evidence",
+    "contact",
+    "imports",
+    "assistant",
     "dev",
     "print",
 )

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import BaseModel, Field
 
-from activities.contracts import EMPLOYEE_ACTOR, Asked
+from activities.contracts.affiliation import EMPLOYEE_ACTOR, Asked
 from db import access, affiliations, audit, enrolments
 from db.pool import Connection, Pool, employee_side, system
 from domain.affiliation import Refusal, Status

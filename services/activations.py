@@ -17,7 +17,7 @@ import asyncpg
 from prometheus_client import Counter
 from pydantic import BaseModel, Field
 
-from activities.contracts import Actor, ActorKind
+from activities.contracts.affiliation import Actor, ActorKind
 from db import activations, audit, notices, sessions, sign_in, users
 from db.pool import Connection, single, system
 from domain.rights import UserKind

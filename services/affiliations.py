@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import TypeAdapter
 
-from activities.contracts import Asked, ContactCorrected, Paused, Skipped, StartAffiliation, Withdrawn
+from activities.contracts.affiliation import Asked, ContactCorrected, Paused, Skipped, StartAffiliation, Withdrawn
 from activities.writing import Writer, recipient
 from db import affiliations, register
 from db.pool import Connection, Pool, tenant

@@ -13,7 +13,7 @@ import pyotp
 import segno
 from pydantic import BaseModel, Field
 
-from activities.contracts import Actor
+from activities.contracts.affiliation import Actor
 from db import audit, profile, sign_in
 from db.pool import Connection, system
 from domain.rights import UserKind

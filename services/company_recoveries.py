@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import Actor
+from activities.contracts.affiliation import Actor
 from db import audit, company_recoveries
 from db.pool import single
 from domain.company_recovery import RecoveryState

@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import ActorKind
+from activities.contracts.affiliation import ActorKind
 from activities.coverage_changes import Origin, RightsEvent
 from domain.coverage_rights import CoverageFacts, DayRights, EarlyEnd, End, Opening, Right, RightsMessage, StepKind
 from domain.departures import reasons

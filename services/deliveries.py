@@ -8,7 +8,8 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.contracts import DeliveryFailed, RightsDeliveryFailed
+from activities.contracts.affiliation import DeliveryFailed
+from activities.contracts.rights import RightsDeliveryFailed
 from db import dispatches, notices
 from db.pool import Pool, system
 from domain.coverage_rights import RightsMessage

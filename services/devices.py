@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import Actor
+from activities.contracts.affiliation import Actor
 from db import audit, sessions, sign_in
 from db.pool import Connection, single, system
 from gateways.encryption import token_hash

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import EventKind
+from activities.contracts.affiliation import EventKind
 from db import audit, documents, enrolments
 from db.pool import Connection, Pool, system
 from domain.affiliation import Refusal, Refused

@@ -11,7 +11,7 @@ import asyncpg
 from prometheus_client import Counter
 from pydantic import BaseModel
 
-from activities.contracts import EMPLOYEE_ACTOR, EventKind
+from activities.contracts.affiliation import EMPLOYEE_ACTOR, EventKind
 from db import affiliations, audit, documents, enrolments
 from db.pool import Connection, Pool, employee_side
 from domain.affiliation import Refusal, Refused, Status

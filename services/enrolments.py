@@ -13,7 +13,7 @@ import asyncpg
 from pydantic import BaseModel, TypeAdapter
 
 from activities import projection
-from activities.contracts import EMPLOYEE_ACTOR, Actor, Completed, Declined, DraftSaved
+from activities.contracts.affiliation import EMPLOYEE_ACTOR, Actor, Completed, Declined, DraftSaved
 from activities.writing import reference_of
 from db import affiliations, documents, enrolments
 from db.pool import Connection, Pool, employee_side

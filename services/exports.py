@@ -19,7 +19,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import ExportState
+from activities.contracts.exports import ExportState
 from activities.export import TABLE, ExportKind, ExportOrder, opened, sealed, tell_exported
 from db import audit, exports
 from db.pool import Connection, single, system

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from activities.contracts import EventKind
+from activities.contracts.affiliation import EventKind
 from db import figures
 from db.pool import Pool, tenant
 from domain.affiliation import Attention, Status

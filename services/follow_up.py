@@ -15,7 +15,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import AfterValidator, AwareDatetime, StrictBool, TypeAdapter
 
-from activities.contracts import Progress
+from activities.contracts.affiliation import Progress
 from activities.writing import Writer
 from db import affiliations, audit, dispatches
 from db.pool import Connection, Pool, tenant

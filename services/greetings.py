@@ -19,7 +19,7 @@ class Greeting:
     """`user_id`: whose session it is. `administers`: « Mes habilitations » is shown. `idle_seconds`: it lasts so
     long without a request. `companies`: how many the user may work for; `company`: the one they chose to work for, None
     for all of them. `look_as`: the company that a member of staff looks at in its place, also while they are on their
-    own pages."""
+    own pages. `news`, `letters`: how many notifications and messages are new, none to whoever looks at a company."""
 
     user_id: str
     first_name: str
@@ -30,13 +30,15 @@ class Greeting:
     companies: int = 0
     company: str | None = None
     look_as: LookAs | None = None
+    news: int = 0
+    letters: int = 0
 
 
 async def greeting(pool: Pool, caller: Caller) -> Greeting:
     """Raises NotAllowed for an API key."""
     person = caller.person()
     async with single(pool) as connection:
-        row = await connection.fetchrow(users.GREETED, person.user_id, person.session_id)
+        row = await connection.fetchrow(users.GREETED, person.user_id, person.session_id, list(caller.companies))
     assert row is not None, "signed in"
     staff = Scope.staff in caller.scopes
     minutes = IDLE_MINUTES[UserKind.staff if staff or caller.look_as else UserKind.employer]
@@ -54,4 +56,6 @@ async def greeting(pool: Pool, caller: Caller) -> Greeting:
         row["companies"],
         row["company"],
         look_as,
+        0 if staff or look_as else row["news"],
+        0 if staff or look_as else row["letters"],
     )

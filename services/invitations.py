@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel, Field
 
-from activities.contracts import Actor, ActorKind
+from activities.contracts.affiliation import Actor, ActorKind
 from db import audit, password_resets, users
 from db.pool import Connection, single, system
 from domain.rights import Role, UserKind, raises_rights

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4, uuid5
 import asyncpg
 from pydantic import BaseModel, Field
 
-from activities.contracts import EMPLOYEE_ACTOR
+from activities.contracts.affiliation import EMPLOYEE_ACTOR
 from db import audit, known_person, sign_in
 from db.pool import Connection, system
 from domain.affiliation import Status

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import AwareDatetime, BaseModel, TypeAdapter
 
-from activities.contracts import EventKind
+from activities.contracts.affiliation import EventKind
 from db import figures
 from db.pool import Pool, tenant
 from services.callers import Caller, Scope

@@ -55,6 +55,14 @@ class Limit(Enum):
     own_password = Rate(10, HOUR)  # asked again in a session
     email_change_user = Rate(5, DAY)
     export_user = Rate(10, HOUR)  # security.md X-06
+    import_user = Rate(60, HOUR)  # tables that are read
+    contact_user = Rate(5, HOUR)  # security.md B-01: requests; replies apart
+    contact_network = Rate(5, HOUR)
+    contact_reply_user = Rate(20, HOUR)
+    contact_files_network = Rate(10, HOUR)  # security.md U-07
+    assistant_session = Rate(20, MINUTE)  # security.md B-02
+    webhook_address = Rate(20, HOUR)  # addresses that one user or key has looked up
+    webhook_test = Rate(10, 10 * MINUTE)  # of one endpoint
 
 
 class Limiter:

@@ -8,7 +8,7 @@ from typing import Annotated
 import asyncpg
 from pydantic import BaseModel, Field
 
-from activities.contracts import Actor, ActorKind
+from activities.contracts.affiliation import Actor, ActorKind
 from db import audit, password_resets, profile
 from db.pool import Connection
 from gateways.access_links import LinkKind, link_hash

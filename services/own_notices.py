@@ -43,6 +43,7 @@ class OwnNotice(BaseModel):
     company: str | None
     state: NoticeState
     at: datetime
+    unread: bool
 
 
 class OwnNotices(BaseModel):
@@ -91,6 +92,7 @@ class OwnNoticeService:
             effective_at=row["effective_at"],
             details=row["details"],
             staff=bool(row["staff"]),
+            names=row["names"] or {},
         )
         state, at = _STATES[row["state"]], row["created_at"]
         try:
@@ -110,6 +112,7 @@ def _line(row: asyncpg.Record) -> OwnNotice:
         company=row["company"],
         state=_STATES[row["state"]],
         at=row["created_at"],
+        unread=row["unread"],
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from activities.contracts import SYSTEM_ACTOR, Actor, ActorKind
+from activities.contracts.affiliation import SYSTEM_ACTOR, Actor, ActorKind
 from db import audit, password_resets, profile, sessions
 from db.pool import single, system
 from domain.rights import UserKind

@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import EMPLOYEE_ACTOR, Actor
+from activities.contracts.affiliation import EMPLOYEE_ACTOR, Actor
 from activities.erasure import Eraser, Held, NobodyThere
 from db import audit, personal_data
 from db.erasure import Asked

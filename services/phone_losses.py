@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from activities.contracts import Actor, ActorKind
+from activities.contracts.affiliation import Actor, ActorKind
 from db import audit, profile
 from db.pool import system
 from domain.rights import UserKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from activities.contracts import Actor, EventKind, PiecesChanged
+from activities.contracts.affiliation import Actor, EventKind, PiecesChanged
 from db import enrolments
 from db.pool import Pool, system
 from domain.affiliation import Refusal

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from activities.contracts import ActorKind
+from activities.contracts.affiliation import ActorKind
 from db import audit, profile, sessions
 from db.pool import single, system
 from domain.rights import Role, StaffRole, UserKind

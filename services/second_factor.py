@@ -12,7 +12,7 @@ import asyncpg
 import pyotp
 from pydantic import BaseModel, Field
 
-from activities.contracts import Actor
+from activities.contracts.affiliation import Actor
 from db import audit, profile, sign_in
 from db.pool import Connection, single, system
 from domain.identifiers import InvalidValue

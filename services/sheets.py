@@ -243,6 +243,31 @@ def _text(sheet: WriteOnlyWorksheet, text: str, *, bold: bool = False) -> Cell:
     return cell
 
 
+# --- Excel, sheets of another make: `begin` each when its widths are known, append, then `saved`
+
+
+def begin(sheet: WriteOnlyWorksheet) -> None:
+    """What is appended to the sheet stays in memory; widths, styles of columns and fixed panes are set before."""
+    sheet._writer = WorksheetWriter(sheet, out=io.BytesIO())
+    sheet._writer.write_top()
+
+
+def saved(book: Workbook) -> bytes:
+    """The workbook, whose sheets were all begun in memory."""
+    written = io.BytesIO()
+    _Archive(book, ZipFile(written, "w", ZIP_DEFLATED, allowZip64=True)).save()
+    return written.getvalue()
+
+
+def text_cell(sheet: WriteOnlyWorksheet, text: str) -> WriteOnlyCell:
+    """A text, left one when somebody edits it, and never a formula."""
+    cell = WriteOnlyCell(sheet)
+    cell._value, cell.data_type = clean(text), "s"
+    cell.number_format = _TEXT_FORMAT
+    cell.quotePrefix = looks_like_a_formula(text)
+    return cell
+
+
 # --- CSV
 
 

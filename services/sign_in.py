@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel, ConfigDict, Field
 
-from activities.contracts import SYSTEM_ACTOR, Actor, ActorKind
+from activities.contracts.affiliation import SYSTEM_ACTOR, Actor, ActorKind
 from db import audit, sessions, sign_in
 from db.pool import Connection, single, system
 from domain.rights import UserKind

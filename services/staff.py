@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import DoubtResolved, WaiverEnded
+from activities.contracts.affiliation import DoubtResolved
+from activities.contracts.waivers import WaiverEnded
 from db import affiliations, audit, enrolments
 from db.pool import Connection, Pool, system
 from domain.affiliation import Refusal, Refused

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import BaseModel, Field
 
-from activities.contracts import SYSTEM_ACTOR, Actor
+from activities.contracts.affiliation import SYSTEM_ACTOR, Actor
 from db import audit, sessions, staff_accounts, users
 from db.pool import Connection, single, system
 from domain.rights import RightsState, Role, StaffRole, staff_rights_raised

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from activities.contracts import Progress
+from activities.contracts.affiliation import Progress
 from domain.affiliation import Refusal, Refused
 from domain.working_time import french_moment
 from services.problems import EngineUnavailable, RefusedByRules

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 
-from activities.contracts import ActorKind, EventKind
+from activities.contracts.affiliation import ActorKind, EventKind
 from domain.affiliation import OPEN, Attention, Closure, PauseReason, Status
 from domain.identifiers import Civility
 from domain.media import Language, Medium

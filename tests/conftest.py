@@ -13,6 +13,7 @@ from argon2 import PasswordHasher
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
 import composition
+from db import pool
 from db.migrate import migrate
 from local.database import APPLICATION, OWNER, grant_roles, prepare
 from local.postgres import PostgresServer
@@ -114,6 +115,14 @@ class QuickPasswords(Hashing):
 def _quick_passwords() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(composition, "Hashing", QuickPasswords)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_queries() -> Iterator[None]:
+    """A shared machine may stand still for seconds; a statement that waits for nothing must not be ended by that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "QUERY_SECONDS", 30)
         yield
 
 

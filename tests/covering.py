@@ -14,7 +14,8 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 
 from activities import coverage_changes
-from activities.contracts import Actor, ActorKind, RightsProgress, rights_workflow_id
+from activities.contracts.affiliation import Actor, ActorKind
+from activities.contracts.rights import RightsProgress, rights_workflow_id
 from activities.coverage_changes import EndOfContract, Origin
 from db.pool import Connection, system
 from domain.coverage_rights import CoverageFacts, StepKind

@@ -14,7 +14,7 @@ from domain.names import search_form
 from domain.synthetic import synthetic_nir
 from tests.world import Employer, World
 
-_numbers = itertools.count(secrets.randbelow(10**5))
+_numbers = itertools.count(secrets.randbelow(8 * 10**4))
 
 _ADD = """
 WITH place AS (

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from temporalio.client import WorkflowHandle
 
-from activities.contracts import notice_workflow_id
+from activities.contracts.notices import notice_workflow_id
 from db.pool import system
 from messages.notices import NoticeKind
 from services.notices import Outbox, Transaction

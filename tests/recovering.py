@@ -9,7 +9,7 @@ from uuid import UUID
 
 from temporalio.client import WorkflowHandle
 
-from activities.contracts import company_recovery_workflow_id
+from activities.contracts.company_recovery import company_recovery_workflow_id
 from domain.company_recovery import RecoveryState
 from domain.rights import Role
 from gateways.access_links import LinkKind, link_hash

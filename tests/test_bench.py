@@ -9,11 +9,13 @@ import pytest
 
 from bench import (
     arriving,
+    assistant,
     declaring,
     documents,
     drafting,
     dsn,
     export,
+    importing,
     insured,
     life,
     lists,
@@ -35,15 +37,17 @@ async def stack() -> AsyncIterator[Stack]:
 Measure = Callable[[Stack], Awaitable[list[Figure]]]
 ORDINARY: dict[str, Measure] = {
     "lists": lambda stack: lists.measure(stack, rows=100, times=2),
-    "documents": lambda stack: documents.measure(times=2),
-    "login": lambda stack: login.measure(stack, logins=1, reads=2, rounds=1, seconds=0.5),
 }
 LONG: dict[str, Measure] = {
     "life": life.measure,
+    "documents": lambda stack: documents.measure(times=2),
+    "login": lambda stack: login.measure(stack, logins=1, reads=2, rounds=1, seconds=0.5),
     "arriving": lambda stack: arriving.measure(stack, count=1),
     "declaring": lambda stack: declaring.measure(stack, count=20, rounds=1),
     "memory": lambda stack: memory.measure(stack, count=5, warm=2),
+    "assistant": lambda stack: assistant.measure(stack, rounds=1),
     "dsn": lambda stack: dsn.measure(stack, megabytes=0.3),
+    "importing": lambda stack: importing.measure(stack, rows=400, rounds=1, batch=10, calls=4),
     "export": lambda stack: export.measure(stack, rows=100, times=1),
     "insured": lambda stack: insured.measure(stack, rows=100, times=2, scale=100),
     "drafting": lambda stack: drafting.measure(stack, rounds=1, saves=3),

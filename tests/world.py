@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from activities.carrying import Providers
-from activities.contracts import Progress, workflow_id
+from activities.contracts.affiliation import Progress, workflow_id
 from activities.sweep import Sweeper
 from activities.writing import Writer
 from composition import cipher, providers
@@ -42,7 +42,7 @@ from workflows.converter import DATA_CONVERTER
 from workflows.runners import watchful_runner
 
 MARGIN = timedelta(minutes=1)
-_numbers = itertools.count(secrets.randbelow(10**5))
+_numbers = itertools.count(secrets.randbelow(8 * 10**4))
 
 
 def earlier(moment: str, days: str) -> str:

@@ -86,6 +86,18 @@ async def staff_uploader(request: Request, use: Use) -> Caller:
     return caller
 
 
+async def user_uploader(request: Request, use: Use) -> Caller:
+    """An employer's user who sends a file from a page, as `staff_uploader`. Raises as `any_caller`."""
+    kind = _kind(request, use.config)
+    token = cookie_of(request, SESSION_OF[kind], use.config)
+    caller = await use.sessions.caller(token, kind)
+    request.state.caller = caller
+    request.state.csrf_expected = csrf_token(token or "")
+    caller = await _looking(request, use, caller)
+    caller.need(Scope.write)
+    return caller
+
+
 async def staff_clerk(caller: Annotated[Caller, Depends(staff_user)]) -> Caller:
     """A signed-in member of staff who may change something, known as such before a form is read. Raises as
     `staff_caller`."""
@@ -201,6 +213,7 @@ StaffUser = Annotated[Caller, Depends(staff_user)]
 StaffClerk = Annotated[Caller, Depends(staff_clerk)]
 StaffHead = Annotated[Caller, Depends(staff_head)]
 StaffUploader = Annotated[Caller, Depends(staff_uploader)]
+UserUploader = Annotated[Caller, Depends(user_uploader)]
 UserCaller = Annotated[Caller, Depends(user_caller)]
 BeforeTerms = Annotated[Caller, Depends(user_before_terms)]
 ChallengedUser = Annotated[Pending | SignedIn, Depends(challenged_user)]

@@ -11,20 +11,37 @@ from typing import cast
 from fastapi import Request
 from temporalio.client import Client
 
+from activities.contact import ContactTeller
 from activities.dsn_intake import DsnIntake
 from activities.erasure import Eraser
 from activities.writing import Writer
-from composition import cipher, connect, dsn_vault, passwords, providers, pwned_passwords, scanner, vault
+from composition import (
+    cipher,
+    connect,
+    dsn_vault,
+    passwords,
+    providers,
+    pwned_passwords,
+    scanner,
+    vault,
+    webhook_gateway,
+)
 from db.pool import Pool, create_pool
 from gateways.encryption import FieldCipher
 from services.access import AccessService
 from services.access_review import AccessReviewService
 from services.activations import ActivationService
+from services.affiliation_imports import AffiliationImports
 from services.affiliations import AffiliationService
 from services.api_keys import ApiKeyService
+from services.assistant import AssistantService
+from services.assistant_cases import CaseReader
 from services.company_recoveries import CompanyRecoveryService
 from services.company_register import CompanyRegisterService
 from services.company_views import CompanyViewService
+from services.contact import ContactService
+from services.contact_desk import ContactDesk
+from services.contact_files import ContactFiles
 from services.coverage_rights import CoverageRightsService
 from services.deliveries import DeliveryService
 from services.desk import DeskService
@@ -36,6 +53,7 @@ from services.dsn_imports import DsnImportService
 from services.enrolments import EnrolmentService
 from services.evidence import EvidenceService
 from services.exports import ExportService
+from services.faq import FaqService
 from services.figures import FiguresService
 from services.follow_up import FollowUpService
 from services.handovers import HandoverService
@@ -43,10 +61,13 @@ from services.hire_proposals import HireProposalService
 from services.insured import InsuredService
 from services.known_person import KnownPersonService
 from services.latest_events import LatestEventsService
+from services.library import LibraryService
 from services.limits import Limiter
 from services.look_as import LookAsService
 from services.mandates import MandateService
 from services.notices import Outbox
+from services.notification_feed import NotificationFeed
+from services.notifications import NotificationService
 from services.own_notices import OwnNoticeService
 from services.paper_desk import PaperDesk
 from services.password_resets import PasswordResetService
@@ -64,14 +85,18 @@ from services.staff import StaffService
 from services.staff_accounts import StaffAccountService
 from services.tools import Tools
 from services.users import UserService
+from services.webhooks import WebhookService
 from settings import Settings
+from workflows.affiliation_imports_client import AffiliationImportRuns
 from workflows.client import Affiliations
 from workflows.company_recoveries import CompanyRecoveries
+from workflows.contact_client import ContactRequests
 from workflows.coverage_rights_client import CoverageRights
 from workflows.dsn_imports_client import DsnImports
 from workflows.exports_client import Exports
 from workflows.histories import Histories
 from workflows.notices_client import Notices
+from workflows.webhooks_client import Webhooks
 
 
 @dataclass(frozen=True)
@@ -85,6 +110,7 @@ class Parts:
     cipher: FieldCipher
     affiliations: AffiliationService
     pre_affiliation_checks: PreAffiliationChecks
+    affiliation_imports: AffiliationImports
     access: AccessService
     handovers: HandoverService
     enrolments: EnrolmentService
@@ -114,6 +140,8 @@ class Parts:
     figures: FiguresService
     latest_events: LatestEventsService
     own_notices: OwnNoticeService
+    notifications: NotificationService
+    notification_feed: NotificationFeed
     api_keys: ApiKeyService
     insured: InsuredService
     exports: ExportService
@@ -125,6 +153,12 @@ class Parts:
     look_as: LookAsService
     dsn_imports: DsnImportService
     hire_proposals: HireProposalService
+    assistant: AssistantService
+    faq: FaqService
+    library: LibraryService
+    contact: ContactService
+    contact_desk: ContactDesk
+    webhooks: WebhookService
 
 
 @asynccontextmanager
@@ -160,6 +194,10 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
         sign_in_places=SignInPlaces(),
     )
     enrolments = EnrolmentService(web, engine, fields, access)
+    contact_files = ContactFiles(system_pool, fields, files, intake)
+    contact_teller = ContactTeller(system_pool, ContactRequests(client, queue, rpc_timeout))
+    notifications = NotificationService(web, system_pool)
+    feed = NotificationFeed(system_pool, notifications)
     exports = ExportService(tools, files, Exports(client, queue, rpc_timeout))
     try:
         yield Parts(
@@ -172,6 +210,9 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             cipher=fields,
             affiliations=AffiliationService(web, engine, fields, writer),
             pre_affiliation_checks=PreAffiliationChecks(web, fields),
+            affiliation_imports=AffiliationImports(
+                tools, PreAffiliationChecks(web, fields), AffiliationImportRuns(client, queue, rpc_timeout)
+            ),
             access=access,
             handovers=HandoverService(web, system_pool, config.public_base_url),
             enrolments=enrolments,
@@ -201,6 +242,8 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             figures=FiguresService(web),
             latest_events=LatestEventsService(web),
             own_notices=OwnNoticeService(tools),
+            notifications=notifications,
+            notification_feed=feed,
             api_keys=ApiKeyService(tools),
             insured=InsuredService(web, fields),
             exports=exports,
@@ -211,6 +254,14 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             dispatch_queue=DispatchQueueService(system_pool),
             look_as=LookAsService(tools),
             hire_proposals=HireProposalService(web, system_pool, fields),
+            assistant=AssistantService(
+                tools, CaseReader(FollowUpService(web, engine, writer), InsuredService(web, fields))
+            ),
+            faq=FaqService(system_pool, fields),
+            library=LibraryService(system_pool, intake),
+            contact=ContactService(tools, contact_files, contact_teller),
+            contact_desk=ContactDesk(tools, contact_files, contact_teller),
+            webhooks=WebhookService(tools, webhook_gateway(config), Webhooks(client, queue, rpc_timeout)),
             dsn_imports=DsnImportService(
                 system_pool,
                 fields,
@@ -224,6 +275,7 @@ async def open_parts(config: Settings, temporal: Client | None = None) -> AsyncI
             ),
         )
     finally:
+        await feed.close()
         await web.close()
         await system_pool.close()
 

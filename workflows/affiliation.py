@@ -17,7 +17,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import (
+    from activities.contracts.affiliation import (
         EMPLOYEE_ACTOR,
         HAND_OVER,
         HAND_OVER_RETRY,
@@ -30,7 +30,6 @@ with workflow.unsafe.imports_passed_through():
         SIRET,
         STATUS,
         SYSTEM_ACTOR,
-        WAIVER,
         Actor,
         Asked,
         Completed,
@@ -53,10 +52,9 @@ with workflow.unsafe.imports_passed_through():
         Recorded,
         Skipped,
         StartAffiliation,
-        StartWaiver,
         Withdrawn,
-        waiver_workflow_id,
     )
+    from activities.contracts.waivers import WAIVER, StartWaiver, waiver_workflow_id
     from domain.affiliation import (
         AffiliationState,
         Channel,

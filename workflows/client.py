@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import (
+from activities.contracts.affiliation import (
     MEDIUM,
     SIREN,
     SIRET,
@@ -17,11 +17,9 @@ from activities.contracts import (
     DeliveryFailed,
     Progress,
     StartAffiliation,
-    WaiverEnded,
-    WaiverProgress,
-    waiver_workflow_id,
     workflow_id,
 )
+from activities.contracts.waivers import WaiverEnded, WaiverProgress, waiver_workflow_id
 from domain.affiliation import Refusal, Refused, Status, first_medium
 from workflows.affiliation import AffiliationWorkflow
 from workflows.engine import Engine, EngineAway, NotRunning

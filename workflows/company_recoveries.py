@@ -8,7 +8,11 @@ from uuid import UUID
 
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 
-from activities.contracts import RecoveryCodeEntered, StartCompanyRecovery, company_recovery_workflow_id
+from activities.contracts.company_recovery import (
+    RecoveryCodeEntered,
+    StartCompanyRecovery,
+    company_recovery_workflow_id,
+)
 from workflows.company_recovery import CompanyRecoveryWorkflow
 from workflows.engine import Engine, NotRunning
 

@@ -13,27 +13,24 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import (
+    from activities.contracts.affiliation import HAND_OVER_TIMEOUT
+    from activities.contracts.company_recovery import (
         COMPANY_RECOVERY,
         END_RECOVERY,
         ENTER_RECOVERY_CODE,
         GRANT_RECOVERY,
-        HAND_OVER_TIMEOUT,
-        NOTICE_RETRY,
         OPEN_RECOVERY,
         RECOVERY_RETRY,
         RECOVERY_TIMEOUT,
-        SEND_NOTICE,
         EndRecovery,
         EnterRecoveryCode,
-        NoticeOutcome,
-        NoticeSent,
         RecoveryCodeEntered,
         RecoveryCodeTaken,
         RecoveryEnded,
         RecoveryOpened,
         StartCompanyRecovery,
     )
+    from activities.contracts.notices import NOTICE_RETRY, SEND_NOTICE, NoticeOutcome, NoticeSent
     from domain.company_recovery import RecoveryState, code_waited_until, granted_at
 
 

@@ -13,13 +13,11 @@ from dataclasses import replace
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import (
+    from activities.contracts.affiliation import HAND_OVER_RETRY, HAND_OVER_TIMEOUT, RECORD_TIMEOUT
+    from activities.contracts.rights import (
         END_UNPROVEN,
-        HAND_OVER_RETRY,
         HAND_OVER_RIGHTS,
-        HAND_OVER_TIMEOUT,
         RECORD_RIGHTS,
-        RECORD_TIMEOUT,
         RIGHTS,
         EndUnproven,
         HandOverRights,

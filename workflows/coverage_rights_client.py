@@ -10,7 +10,7 @@ from uuid import UUID
 from temporalio.client import WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from activities.contracts import RightsDeliveryFailed, RightsProgress, StartRights, rights_workflow_id
+from activities.contracts.rights import RightsDeliveryFailed, RightsProgress, StartRights, rights_workflow_id
 from domain.coverage_rights import CoverageFacts, Told
 from workflows.coverage_rights import RightsWorkflow
 from workflows.engine import Engine, EngineAway, NotRunning

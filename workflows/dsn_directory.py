@@ -8,13 +8,13 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import (
+    from activities.contracts.dsn import (
         DSN_DIRECTORY,
         DSN_DIRECTORY_HEARTBEAT,
         DSN_DIRECTORY_TIMEOUT,
         LOOK_INTO_DIRECTORY,
-        SWEEP_RETRY,
     )
+    from activities.contracts.sweep import SWEEP_RETRY
 
 
 @workflow.defn(name=DSN_DIRECTORY)

@@ -14,7 +14,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import (
+    from activities.contracts.dsn import (
         APPLY_DSN,
         DSN_BATCH_TIMEOUT,
         DSN_HEARTBEAT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from activities.contracts import DsnProgress, StartDsnImport, dsn_workflow_id
+from activities.contracts.dsn import DsnProgress, StartDsnImport, dsn_workflow_id
 from workflows.dsn_import import DsnImportWorkflow
 from workflows.engine import Engine
 

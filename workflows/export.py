@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import (
+    from activities.contracts.exports import (
         EXPIRE_EXPORT,
         EXPORT,
         EXPORT_HEARTBEAT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from activities.contracts import StartExport, export_workflow_id
+from activities.contracts.exports import StartExport, export_workflow_id
 from workflows.engine import Engine
 from workflows.export import ExportWorkflow
 

@@ -11,7 +11,9 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import rights_workflow_id, waiver_workflow_id, workflow_id
+from activities.contracts.affiliation import workflow_id
+from activities.contracts.rights import rights_workflow_id
+from activities.contracts.waivers import waiver_workflow_id
 from workflows.engine import EngineAway
 
 MOST_RUNS = 20  # of one life: an operator's reset makes another

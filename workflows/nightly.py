@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import (
+    from activities.contracts.nightly import (
         LAPSE_RIGHTS,
         NIGHTLY_HEARTBEAT,
         NIGHTLY_RETRY,

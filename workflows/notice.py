@@ -5,7 +5,8 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import HAND_OVER_TIMEOUT, NOTICE, NOTICE_RETRY, SEND_NOTICE, NoticeSent, StartNotice
+    from activities.contracts.affiliation import HAND_OVER_TIMEOUT
+    from activities.contracts.notices import NOTICE, NOTICE_RETRY, SEND_NOTICE, NoticeSent, StartNotice
 
 
 @workflow.defn(name=NOTICE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from activities.contracts import StartNotice, notice_workflow_id
+from activities.contracts.notices import StartNotice, notice_workflow_id
 from workflows.engine import Engine
 from workflows.notice import NoticeWorkflow
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import SWEEP, SWEEP_RETRY, SWEEP_TIMEOUT, Swept
+    from activities.contracts.sweep import SWEEP, SWEEP_RETRY, SWEEP_TIMEOUT, Swept
 
 
 @workflow.defn(name="Sweep")

@@ -12,7 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import (
+    from activities.contracts.waivers import (
         RENEW,
         RENEW_RETRY,
         RENEW_TIMEOUT,

@@ -107,6 +107,16 @@ def _administrator(own: int, other: int, member: int = 403) -> Answers:
     return {**_known(), **members, C.administrator_a: own, C.administrator_b: other}
 
 
+def _software(own: int, reader: int = 403, other: int = 404) -> Answers:
+    """What administrators set up, and the keys that may write: `own` to company A's, `other` to company B's."""
+    return {
+        **_administrator(own, other),
+        C.company_a: own,
+        C.company_b: other,
+        C.read_only: reader,
+    }
+
+
 @dataclass(frozen=True)
 class Route:
     method: str
@@ -124,6 +134,7 @@ DECLARATION = "a declaration of company A"
 SIREN = "company A's SIREN"
 INVITED = "somebody invited to company A"
 KEY = "a key of company A"
+HOOK = "a webhook of company A"
 ACCOUNT = "a new member of staff"
 COMPANY = "a new company"
 
@@ -143,6 +154,7 @@ _NOT_EVEN_SIGNED_IN: Answers = dict.fromkeys(Caller, 401)
 
 _API = "/api/v1"
 _ONE = f"{_API}/affiliations/{{affiliation_id}}"
+_IMPORT = f"{_API}/affiliation-imports/{{import_id}}"
 _READS = _employer(own=200, reader=200, other=404)
 _LISTS = _employer(own=200, reader=200, other=200)
 
@@ -176,10 +188,31 @@ MATRIX = (
     Route("POST", f"{_ONE}/withdrawal", _writes(200), {"reason": "mistake"}),
     Route("GET", f"{_API}/insured", _LISTS),
     Route("POST", f"{_API}/insured/search", _LISTS, {"q": "essai"}),  # it only reads
+    Route("POST", f"{_API}/assistant/questions", _LISTS, {"text": "Comment relancer un salarié ?"}),
+    Route("POST", f"{_API}/assistant/questions/{{question_id}}/rating", _employer(404, 404, 404), {"helpful": True}),
     Route("POST", f"{_API}/insured/exports", _export(200), {"q": "essai"}),
     Route("GET", f"{_API}/insured/exports", _oneself(200)),
+    Route("GET", f"{_API}/documents", _known(200)),
+    Route("GET", f"{_API}/documents/{{slug}}", _known(200)),
+    Route("GET", f"{_API}/notifications", _export(200)),
+    Route("GET", f"{_API}/notifications/unread", _oneself(200)),
+    Route("POST", f"{_API}/notifications/read", _export(200), {"until": "2026-05-12T12:05:00Z"}),
+    Route("GET", f"{_API}/notifications/preferences", _export(200)),
+    Route("PUT", f"{_API}/notifications/preferences", _export(200), {"kinds": {"finalised": "weekly"}}),
     Route("GET", f"{_API}/insured/exports/{{job_id}}", _oneself(404)),
     Route("GET", f"{_API}/insured/exports/{{job_id}}/file", _export(404)),
+    # many at once: for whoever signs in as themselves
+    Route("POST", f"{_API}/affiliation-imports", _export(201), {"text": "Nom\tVille\tSIRET\nEssai\tParis\t1"}),
+    Route("GET", f"{_API}/affiliation-imports", _export(200)),
+    Route("GET", f"{_API}/affiliation-imports/template.xlsx", _export(200)),
+    Route("GET", f"{_IMPORT}", _export(404)),
+    Route("GET", f"{_IMPORT}/rows", _export(404)),
+    Route("PATCH", f"{_IMPORT}/rows/{{number}}", _export(404), {"values": {"city": "Lyon"}}),
+    Route("PUT", f"{_IMPORT}/columns", _export(404), {"mapping": {"city": 0}}),
+    Route("POST", f"{_IMPORT}/selection", _export(404), {"numbers": [2], "included": False}),
+    Route("POST", f"{_IMPORT}/confirmation", _export(404), {}),
+    Route("POST", f"{_IMPORT}/cancellation", _export(404)),
+    Route("GET", f"{_IMPORT}/report.xlsx", _export(404)),
     Route("GET", f"{_API}/evidence-packs?siren=999000003", _administrator(own=404, other=404)),  # nobody's
     Route("GET", f"{_API}/evidence-packs/state?siren=999000003", _administrator(own=404, other=404)),
     Route("POST", f"{_API}/evidence-packs", _administrator(own=202, other=404), {"a": SIREN}),
@@ -382,6 +415,18 @@ MATRIX = (
     Route("GET", f"{_API}/api-keys", _administrator(own=200, other=200)),
     Route("POST", f"{_API}/api-keys", _administrator(own=201, other=422), {"a": KEY}),
     Route("DELETE", f"{_API}/api-keys/{{key_id}}", _administrator(own=404, other=404)),
+    # --- outgoing webhooks
+    Route("GET", f"{_API}/webhook-endpoints", _software(200, reader=200, other=200)),
+    Route("POST", f"{_API}/webhook-endpoints", _software(201, other=422), {"a": HOOK}),
+    Route("GET", f"{_API}/webhook-endpoints/{{endpoint_id}}", _software(404, reader=404)),
+    Route("DELETE", f"{_API}/webhook-endpoints/{{endpoint_id}}", _software(404)),
+    Route("POST", f"{_API}/webhook-endpoints/{{endpoint_id}}/secret", _software(404)),
+    Route("POST", f"{_API}/webhook-endpoints/{{endpoint_id}}/pause", _software(404)),
+    Route("POST", f"{_API}/webhook-endpoints/{{endpoint_id}}/resumption", _software(404)),
+    Route("POST", f"{_API}/webhook-endpoints/{{endpoint_id}}/test", _software(404)),
+    Route("POST", f"{_API}/webhook-endpoints/{{endpoint_id}}/replay", _software(404)),
+    Route("GET", f"{_API}/webhook-endpoints/{{endpoint_id}}/deliveries", _software(404, reader=404)),
+    Route("POST", f"{_API}/webhook-endpoints/{{endpoint_id}}/deliveries/{{delivery_id}}/replay", _software(404)),
     # --- DSN
     Route("GET", f"{_API}/staff/dsn-imports", _staff(200)),
     Route("POST", f"{_API}/staff/dsn-imports", _staff(422, "writes"), {}),
@@ -403,6 +448,34 @@ MATRIX = (
         _employer(404, reader=403, other=404),
         {"reason": "left"},
     ),
+    # --- contact
+    Route("GET", f"{_API}/contact-requests/reasons", _oneself(200)),
+    Route("POST", f"{_API}/contact-requests", _oneself(422, staff=403), {}),  # nothing in it
+    Route("GET", f"{_API}/contact-requests", _export(200)),
+    Route("GET", f"{_API}/contact-requests/{{request_id}}", _export(404)),
+    Route("POST", f"{_API}/contact-requests/{{request_id}}/replies", _oneself(404, staff=403), {"message": "Bonjour"}),
+    Route(
+        "POST", f"{_API}/contact-requests/{{request_id}}/reopening", _oneself(404, staff=403), {"message": "Bonjour"}
+    ),
+    Route("PUT", f"{_API}/contact-requests/{{request_id}}/rating", _oneself(404, staff=403), {"satisfaction": 4}),
+    Route("GET", f"{_API}/contact-requests/{{request_id}}/files/{{file_id}}", _export(404)),
+    Route("GET", f"{_API}/staff/contact-requests", _staff(200, key=403)),
+    Route("GET", f"{_API}/staff/contact-requests/count", _staff(200, key=403)),
+    Route("GET", f"{_API}/staff/contact-requests/{{request_id}}", _staff(404, key=403)),
+    Route(
+        "POST",
+        f"{_API}/staff/contact-requests/{{request_id}}/assignment",
+        _staff(404, "writes", key=403),
+        {"mine": True},
+    ),
+    Route(
+        "POST",
+        f"{_API}/staff/contact-requests/{{request_id}}/answer",
+        _staff(404, "writes", key=403),
+        {"message": "Bonjour"},
+    ),
+    Route("POST", f"{_API}/staff/contact-requests/{{request_id}}/closing", _staff(404, "writes", key=403)),
+    Route("GET", f"{_API}/staff/contact-requests/{{request_id}}/files/{{file_id}}", _staff(404, key=403)),
     # --- the company register
     Route("GET", f"{_API}/staff/companies", _staff(200)),
     Route("POST", f"{_API}/staff/companies", _staff(201, "writes"), {"a": COMPANY}),

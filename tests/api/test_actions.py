@@ -18,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import DeliveryFailed
+from activities.contracts.affiliation import DeliveryFailed
 from activities.writing import reference_of
 from api.app import create_app
 from composition import providers

@@ -280,14 +280,18 @@ async def test_a_refused_look_up_in_the_database_is_logged_without_its_values(
 # --- the OpenAPI document
 
 SCHEMAS = {
+    *("AnswerKind", "AnswerLink", "AssistantAnswer", "AssistantQuestion", "AssistantRating", "Case"),
     *("AwaitedRights", "CancelledEnd", "CancelledSuspension", "EarlyEnd", "EarlyPortabilityEnd", "EndDates", "EndView"),
     *("NewEnd", "NewSuspension", "Opening", "Origin", "PortabilityDecision", "PortabilityProof", "Right", "RightsDesk"),
     *("RightsEvent", "RightsEventView", "RightsMessage", "RightsMessageView", "RightsOfDay", "RightsStepView"),
     *("InsuredRights", "StepKind", "SuspensionDecision", "SuspensionView"),
     *("ContractState", "CoverPeriod", "Family", "InsuredDetail", "InsuredOrder", "InsuredPage", "InsuredSearch"),
+    *("LibraryCategory", "LibraryDocument", "LibraryDocuments"),
     *("EvidenceCompany", "EvidencePack", "EvidencePacks", "EvidencePlace", "EvidenceState", "Gap", "Lacking"),
     *("NewEvidencePack", "ProofState"),
     *("ExportJob", "ExportJobs", "ExportStands", "InsuredSummary", "NewInsuredExport", "SheetForm", "StateCounts"),
+    *("ColumnMapping", "Confirmation", "FoundColumn", "ImportRow", "ImportRows", "ImportState", "ImportSummary"),
+    *("ImportView", "RowCorrection", "RowProblem", "RowRepair", "RowSelection", "RowState", "Severity"),
     *("ChangeKind", "Dismissal", "DsnChangePage", "DsnChangeView", "DsnDecided", "DsnDecision", "DsnDeclarationPage"),
     *("DsnDeclarationState", "DsnDeclarationView", "DsnDependantView", "DsnFault", "DsnImportPage", "DsnImportView"),
     *("DsnPersonView", "DsnReceived", "DsnRightsView", "HireProposal", "HireProposals"),
@@ -360,7 +364,22 @@ SCHEMAS = {
     *("StaffRole", "SuspensionReason", "TermsSection", "TermsView", "Told", "TotpConfirmation", "TotpOffer"),
     *("CompanyChange", "CompanyRecord", "CompanyRecoveryEntry", "CompanyUser", "EstablishmentClosure", "Insurer"),
     *("KnownContact", "ListedCompanies", "ListedCompany", "NewCompany", "NewEstablishment", "RegisteredEstablishment"),
+    *(
+        "ChosenKinds",
+        "ChosenPreferences",
+        "CompanyPreferences",
+        "How",
+        "Notification",
+        "NotificationKind",
+        "NotificationPreferences",
+    ),
+    *("Notifications", "ReadUntil", "Unread"),
+    *("Assignment", "ContactCase", "ContactCount", "ContactFileView", "ContactLine", "ContactMessageView"),
+    *("ContactQueue", "ContactReceipt", "ContactRequestView", "ContactRequests", "ContactState", "ContactSummary"),
+    *("FileState", "QueueState", "Rating", "ReasonGroup", "ReasonView", "Taken"),
     *("UserKind", "UserList", "UserRights", "UserSuspension", "UserToConfirm", "UserView"),
+    *("DeliveryState", "EndpointState", "MadeWebhookEndpoint", "NewWebhookEndpoint", "Replayed", "WebhookDelivery"),
+    *("WebhookDeliveryPage", "WebhookEndpoint", "WebhookEndpointList", "WebhookKind", "WebhookSecret"),
 }
 
 

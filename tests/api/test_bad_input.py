@@ -13,8 +13,11 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from domain.rights import StaffRole
+from api.affiliation_imports import Confirmation, RowSelection
+from api.contact_requests import Assignment, StaffAnswer
+from domain.rights import Role, StaffRole
 from services.access import Access, Proof
+from services.assistant import AssistantQuestion, AssistantRating
 from services.callers import STAFF_SCOPES, Scope
 from services.company_register import (
     CompanyChange,
@@ -23,6 +26,7 @@ from services.company_register import (
     NewCompany,
     NewEstablishment,
 )
+from services.contact_views import Rating, Reply
 from services.coverage_rights import (
     CancelledEnd,
     CancelledSuspension,
@@ -48,7 +52,9 @@ from services.enrolment_form import PaperReturn, SaveDraft, Submission
 from services.enrolments import ChosenLanguage, Decline
 from services.hire_proposals import Dismissal
 from services.known_person import AskFormerCode, FormerCode, TakeFormer
+from services.webhooks import NewWebhookEndpoint
 from tests.api.conftest import BASE, client, employee_of, key_for
+from tests.users import add_user, signed_in
 from tests.world import World
 
 CANARY = "Zyxwv-canari-99"  # no answer may repeat what was typed
@@ -85,6 +91,10 @@ def _required(*paths: str) -> frozenset[str]:
     return frozenset(paths)
 
 
+_REPLY = {"message": "Bonjour,\nil manque octobre."}
+_REPLY_REFUSED: dict[str, list[Any]] = {
+    "message": [*TEXT, None, "", " \n ", "x" * 4001, "a\u0000b", "a\u202eb", "\u200b", "\ud800"]
+}
 _NAMES: list[Any] = [*TEXT, "x" * 61, "   ", "", "a\u0000b", "a\nb", "a\u202eb", "\u200b", "\ud800"]
 _ADDRESS_REFUSED: dict[str, list[Any]] = {
     "line1": [*TEXT, "", "x" * 101, "a\u0000b"],
@@ -110,6 +120,24 @@ _ESTABLISHMENT_REFUSED: dict[str, list[Any]] = {
 _VERSIONS: list[Any] = [None, "abc", "", 1.5, -1, 1_000_001, 10**40, [], {}]
 
 CASES = [
+    Case(
+        AssistantQuestion,
+        "POST",
+        "/assistant/questions",
+        "employer",
+        {"text": "Comment relancer un salarié ?"},
+        _required("text"),
+        {"text": [*TEXT, None, "", "   ", "???", "\u200b", "x" * 2001, "\ud800"]},
+    ),
+    Case(
+        AssistantRating,
+        "POST",
+        "/assistant/questions/019a0000-0000-7000-8000-000000000000/rating",
+        "employer",
+        {"helpful": True},
+        _required("helpful"),
+        {"helpful": [None, "peut-être", 12, [], {}]},
+    ),
     Case(
         PreAffiliation,
         "POST",
@@ -374,6 +402,77 @@ CASES = [
         {"reason": [*TEXT, None, "", CANARY]},
     ),
     Case(
+        NewWebhookEndpoint,
+        "POST",
+        "/webhook-endpoints",
+        "employer",
+        {
+            "siren": "999000003",
+            "name": "Logiciel de paie",
+            "url": "https://paie.exemple.fr/hcr",
+            "kinds": ["finalised", "abandoned"],
+        },
+        _required("siren", "name", "url"),
+        {
+            "siren": [*TEXT, None, "", CANARY, "99900000", "999000004", "9" * 90_000],
+            "name": [*_NAMES, None],
+            "url": [*TEXT, None, "", CANARY, "http://exemple.fr", "https://exemple.fr:22", "https://127.0.0.1/" * 30],
+            "kinds": [12, "finalised", {}, None, ["finalised"] * 21],
+            "kinds.0": [*TEXT, None, "", "FINALISED", CANARY],
+        },
+    ),
+    Case(
+        RowSelection,
+        "POST",
+        "/affiliation-imports/{id}/selection",
+        "employer",
+        {"numbers": [2, 3], "included": False},
+        _required("numbers", "included"),
+        {
+            "numbers": [12, "x", {}, None, []],
+            "numbers.0": [None, "", "un", 0, 1.5, 10**40, CANARY],
+            "included": [None, "peut-être", 12, [], {}],
+        },
+    ),
+    Case(
+        Confirmation,
+        "POST",
+        "/affiliation-imports/{id}/confirmation",
+        "employer",
+        {"numbers": [2, 3]},
+        _required(),
+        {"numbers": [12, "x", {}, []], "numbers.0": [None, "", "un", 0, 1.5, CANARY]},
+    ),
+    Case(Reply, "POST", "/contact-requests/{id}/replies", "user", _REPLY, _required("message"), _REPLY_REFUSED),
+    Case(Reply, "POST", "/contact-requests/{id}/reopening", "user", _REPLY, _required("message"), _REPLY_REFUSED),
+    Case(
+        StaffAnswer,
+        "POST",
+        "/staff/contact-requests/{id}/answer",
+        "clerk",
+        {**_REPLY, "close": True},
+        _required("message"),
+        {**_REPLY_REFUSED, "close": [12, "x", [], None, CANARY]},
+    ),
+    Case(
+        Rating,
+        "PUT",
+        "/contact-requests/{id}/rating",
+        "user",
+        {"satisfaction": 4},
+        _required("satisfaction"),
+        {"satisfaction": [0, 6, 2.5, "x", CANARY, None, [], {}]},
+    ),
+    Case(
+        Assignment,
+        "POST",
+        "/staff/contact-requests/{id}/assignment",
+        "clerk",
+        {"mine": True},
+        _required("mine"),
+        {"mine": [12, "x", [], None, CANARY]},
+    ),
+    Case(
         NewCompany,
         "POST",
         "/staff/companies",
@@ -530,8 +629,11 @@ async def stage(app: FastAPI, world: World) -> AsyncIterator[Stage]:
         client(app, await key_for(world, employer, Scope.read, Scope.write)) as boss,
         client(app, await key_for(world, employer, *STAFF_SCOPES[StaffRole.super])) as staff,
         employee_of(app, life) as employee,
+        signed_in(app, world, await add_user(world, {employer.company_id: Role.member})) as user,
+        signed_in(app, world, await add_user(world, staff=[StaffRole.write])) as clerk,
     ):
-        yield Stage({"employer": boss, "employee": employee, "staff": staff}, str(life.id))
+        doors = {"employer": boss, "employee": employee, "staff": staff, "user": user, "clerk": clerk}
+        yield Stage(doors, str(life.id))
         assert await life.events() == ["declared", "message_handed_over"]
 
 

@@ -87,7 +87,9 @@ async def test_a_request_sends_a_letter_and_tells_whoever_may_object(app: FastAP
 async def test_whoever_asks_for_whatever_company_gets_the_same_answer(app: FastAPI, world: World) -> None:
     possible, _ = await orphaned(world)
     never, closed, homeless = await company(world), (await orphaned(world))[0], await world.employer()
-    await world.run("UPDATE company SET closed_on = (now() AT TIME ZONE 'Europe/Paris')::date WHERE id = $1", closed.company_id)
+    await world.run(
+        "UPDATE company SET closed_on = (now() AT TIME ZONE 'Europe/Paris')::date WHERE id = $1", closed.company_id
+    )
     await add_user(world, {homeless.company_id: Role.administrator})
     filled = [
         await request(world, possible),

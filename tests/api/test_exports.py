@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.contracts import ExportState
+from activities.contracts.exports import ExportState
 from activities.export import ExportDesk, ExportFile, ExportOrder, Progress
 from db import documents, register
 from db import exports as statements

@@ -65,7 +65,7 @@ async def outside(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         yield http
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def production(world: World) -> AsyncIterator[httpx2.AsyncClient]:
     """As in production; without the services behind."""
     changes = {"environment": Environment.production, "public_base_url": "https://espace.exemple.fr"}

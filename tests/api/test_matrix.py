@@ -32,6 +32,7 @@ from tests.api.matrix import (
     COMPANY,
     DECLARATION,
     ESTABLISHMENT,
+    HOOK,
     INVITED,
     KEY,
     MATRIX,
@@ -114,6 +115,7 @@ class Stage:
             SIREN: {"siren": siren},
             INVITED: {**person, "memberships": [{"siren": siren, "role": "member"}]},
             KEY: {"name": "Paie", "sirens": [siren], "scopes": ["affiliations:read"]},
+            HOOK: {"name": "Paie", "siren": siren, "url": "http://127.0.0.1:9/hcr"},
             ACCOUNT: {**person, "roles": ["read"]},
             COMPANY: new_company(),
         }
@@ -123,7 +125,7 @@ class Stage:
         await self.world.run("DELETE FROM rate_limit")  # limits are tested where they belong
         body = self.body_of(route) if route.body is not None and "a" in route.body else route.body
         path = route.path.replace("{affiliation_id}", str(affiliation_id)).replace("{piece}", "rib")
-        path = path.replace("{siren}", self.company_a.siren)
+        path = path.replace("{siren}", self.company_a.siren).replace("{number}", "2").replace("{slug}", "guide-assures")
         path = re.sub(r"\{\w+_id\}", str(uuid4()), path)  # of something else that nobody has
         if body is None:
             return await http.request(route.method, path)

@@ -39,7 +39,7 @@ from domain.affiliation import Status
 from domain.rights import Role, StaffRole
 from services.callers import Scope
 from tests.api.conftest import BASE, client, employee_of, key_for, link_token
-from tests.api.matrix import ACCOUNT, COMPANY, DECLARATION, INVITED, KEY, MATRIX, SIREN, Caller, Route
+from tests.api.matrix import ACCOUNT, COMPANY, DECLARATION, HOOK, INVITED, KEY, MATRIX, SIREN, Caller, Route
 from tests.api.test_matrix import new_company
 from tests.users import TestUser, add_user, signed_in
 from tests.world import Employer, Life, World
@@ -277,6 +277,7 @@ class Place:
             SIREN: {"siren": siren},
             INVITED: {**person, "memberships": [{"siren": siren, "role": "member"}]},
             KEY: {"name": "Paie", "sirens": [siren], "scopes": ["affiliations:read"]},
+            HOOK: {"name": "Paie", "siren": siren, "url": "http://127.0.0.1:9/hcr"},
             ACCOUNT: {**person, "roles": ["read"]},
             COMPANY: new_company(),
         }

@@ -15,7 +15,7 @@ import pytest
 
 import upkeep
 from activities.audit import FINDINGS, LENGTH, Finding, Head, Sealer, Verifier, verify
-from activities.contracts import SYSTEM_ACTOR, Actor, ActorKind
+from activities.contracts.affiliation import SYSTEM_ACTOR, Actor, ActorKind
 from db import audit, erasure
 from db.migrate import migrate
 from db.pool import Origin, Pool, create_pool, origin, system

@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from activities import coverage_changes
-from activities.contracts import Actor, ActorKind
+from activities.contracts.affiliation import Actor, ActorKind
 from activities.coverage_changes import EndOfContract, Origin
 from db import register
 from db.pool import Connection, Pool, create_pool, employee_side, system, tenant
@@ -38,6 +38,8 @@ READABLE = (
     *("company", "establishment", "employee", "affiliation", "contact", "affiliation_event", "dispatch", "enrolment"),
     *("coverage", "dependant", "idempotency", "waiver", "membership", "mandate", "hire_proposal"),
     *("coverage_end", "coverage_suspension", "coverage_event"),
+    *("contact_request", "contact_message", "contact_file"),
+    "webhook_endpoint",
 )
 # Users are nobody's rows: a company reads those who have, had or ask for rights on it, and of them no secret.
 USERS = ("portal_user", "invitation")
@@ -51,7 +53,12 @@ UNREADABLE = (
     "desk_assignment",
     *("dsn_import", "dsn_declaration", "dsn_change", "dsn_number"),
     "export_job",
+    *("notification_mark", "notification_preference", "notification_told"),
+    *("affiliation_import", "affiliation_import_row"),
+    "webhook_delivery",
     "look_as",
+    *("faq_entry", "assistant_question"),
+    *("library_document", "library_version"),
 )
 NIR = synthetic_nir(Civility.madame, date(1990, 5, 12), order=411)
 WITHOUT_POLICY = {"schema_migration"}  # names and checksums of migrations: the owner's, nobody else reads it
@@ -67,7 +74,7 @@ class Two:
 
 
 @pytest.fixture(scope="module")
-async def two(world: World, app: FastAPI) -> Two:
+async def two(world: World, app: FastAPI) -> AsyncIterator[Two]:
     companies = []
     for _ in range(2):
         employer = await world.employer()
@@ -91,14 +98,22 @@ async def two(world: World, app: FastAPI) -> Two:
         await _rights_on(world, employer)
         await _declared_by_payroll(world, employer)
         await _ended(world, lives[0])
+        await _asked_for_help(world, employer)
         companies.append((lives[0], lives[1]))
-    return Two(world, companies[0], companies[1])
+    yield Two(world, companies[0], companies[1])
+    for table in ("contact_file", "contact_message", "contact_request", "webhook_endpoint"):  # nobody could read them
+        for life, _ in companies:
+            await world.run(f"DELETE FROM {table} WHERE company_id = $1", life.employer.company_id)
 
 
 async def _rights_on(world: World, employer: Employer) -> None:
-    """A user who was invited, with a mandate."""
+    """A user who was invited, with a mandate; a software that is told of events."""
     user = await add_user(world, {employer.company_id: Role.member})
     async with system(world.system) as connection:
+        await connection.execute(
+            "INSERT INTO webhook_endpoint (company_id, name, url_sealed, secret_sealed) VALUES ($1, 'paie', '', '')",
+            employer.company_id,
+        )
         await connection.execute(
             "INSERT INTO mandate (company_id, user_id) VALUES ($1, $2)", employer.company_id, user.id
         )
@@ -121,13 +136,36 @@ async def _ended(world: World, life: Life) -> None:
         await coverage_changes.declare_end(connection, row["id"], end, Origin.staff, by)
 
 
+async def _asked_for_help(world: World, employer: Employer) -> None:
+    """A request to HCR Bien-Être with a file beside it."""
+    async with system(world.system) as connection:
+        await connection.execute(
+            """
+            WITH asked AS (
+                INSERT INTO contact_request (company_id, key, request_hash, reason, subject_sealed, due_at)
+                VALUES ($1, 'k', $2, 'other', $2, now()) RETURNING id
+            ), said AS (
+                INSERT INTO contact_message
+                    (request_id, company_id, number, author_kind, key, request_hash, body_sealed)
+                SELECT id, $1, 1, 'user', 'k', $2, $2 FROM asked RETURNING request_id
+            )
+            INSERT INTO contact_file
+                (request_id, company_id, message_number, name_sealed, media_type, size, sha256, scan)
+            SELECT request_id, $1, 1, $2, 'application/pdf', 1, $2, 'clean' FROM said
+            """,
+            employer.company_id,
+            employer.company_id.bytes,
+        )
+
+
 async def _declared_by_payroll(world: World, employer: Employer) -> None:
     """Somebody whom a DSN file declares."""
     async with system(world.system) as connection:
         await connection.execute(
             """
             WITH came AS (
-                INSERT INTO dsn_import (origin, sha256, size) VALUES ('api', $3, 1) RETURNING id
+                INSERT INTO dsn_import (origin, sha256, size, state, finished_at)
+                VALUES ('api', $3, 1, 'applied', now()) RETURNING id
             ), declared AS (
                 INSERT INTO dsn_declaration (import_id, number, first_line, company_id, siret, state)
                 SELECT id, 1, 1, $1, $2, 'recorded' FROM came RETURNING id
@@ -294,6 +332,9 @@ FORBIDDEN = [
         for column in ("portability", "proof_until", "portability_ended_on", "covered_until", "origin", "company_id")
     ),
     "UPDATE coverage_suspension SET kept = true",
+    *(f"UPDATE contact_request SET {column} = {column}" for column in ("assigned_to", "answered_at", "company_id")),
+    "UPDATE contact_message SET number = 2",
+    "UPDATE contact_file SET scan = 'clean'",
     "UPDATE coverage_event SET kind = 'x'",
     "UPDATE dispatch SET state = 'delivered'",
     "INSERT INTO dispatch (company_id) VALUES (NULL)",
@@ -304,6 +345,8 @@ FORBIDDEN = [
     "UPDATE establishment SET closed_on = NULL",
     "UPDATE hire_proposal SET state = 'dismissed'",
     "UPDATE api_key SET revoked_at = NULL",
+    "SELECT url_sealed FROM webhook_endpoint",
+    "SELECT id FROM webhook_delivery",
     "SELECT secret_hash FROM access_token",
     "SELECT * FROM schema_migration",
     "CREATE TABLE mine (id int)",

@@ -38,6 +38,10 @@ WEB = [
         ),
         "access": ("BIRTH_DATE_PAUSE", "COUNT_WRONG_BIRTH_DATE", "RIGHT_BIRTH_DATE"),
         "audit": ("ADD", "ADD_ON_AFFILIATION", "ADD_ENTRY", "ADD_VIEWS"),
+        "contact": (
+            *("NEW_ID", "ADD", "BY_KEY", "ADD_MESSAGE", "MESSAGE_BY_KEY", "ADD_FILE", "LIST", "COUNT", "ONE", "LOCK"),
+            *("MESSAGES", "FILES", "FILE", "REOPEN", "RATE"),
+        ),
         "documents": ("ADD", "OF_AFFILIATION", "QUOTA", "REMOVE", "SET_PIECES"),
         "coverage_rights": (
             *("LOCK", "FACTS", "SUSPENSIONS", "CHANGED", "ADD_EVENT", "ADD_END", "CANCEL_END", "ADD_SUSPENSION"),
@@ -57,7 +61,9 @@ WEB = [
             *("EVERY_BY_NAME", "EVERY_BY_NAME_BACKWARDS", "EVERY_OLDEST_FIRST", "EVERY_NEWEST_FIRST", "COUNT_EVERY"),
             *("PEOPLE_WITH_NIR", "ONE", "HISTORY", "CONTRACT", "COMPANIES", "PLACES"),
         ),
+        "affiliation_imports": ("ESTABLISHMENTS", "KNOWN", "DECLARED"),
         "idempotency": ("CLAIM", "GET"),
+        "notifications": ("LATEST", "ENDING"),
         "pre_affiliation_checks": ("PLACE", "OPEN_ESTABLISHMENTS", "KNOWN_PERSON"),
         "register": ("ESTABLISHMENT_BY_SIRET", "COMPANIES", "ESTABLISHMENTS"),
         "figures": ("BY_MONTH", "MOVES", "DELAYS", "TO_CORRECT", "IN_ORDER", "LATEST"),

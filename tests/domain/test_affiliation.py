@@ -977,6 +977,14 @@ def test_what_a_person_asked_for_and_did_not_leave_is_sent_again_first_under_a_n
     assert resolved.waiting == (K.invitation, K.employer_reminder)
 
 
+def test_a_receipt_that_did_not_leave_is_dropped_where_its_address_has_failed_meanwhile() -> None:
+    receipt = Message(K.confirmation, 1, EMAIL, automatic=False)
+    doubtful = CHECKING.handed_over(receipt, Result.refused, AT)
+    assert doubtful.doubt_resolved(Verdict.did_not_leave, AT).waiting == (K.confirmation,)
+    bounced = doubtful.delivery_failed(EMAIL, 1)
+    assert bounced.doubt_resolved(Verdict.did_not_leave, AT).waiting == ()
+
+
 def test_an_automatic_message_that_did_not_leave_is_left_to_the_plan() -> None:
     for message in (REMINDER, LETTER):
         state = SENT.handed_over(message, Result.uncertain, AT).doubt_resolved(Verdict.did_not_leave, AT)

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.contracts import Actor, ActorKind, DsnBatch, DsnRecorded, DsnStep
+from activities.contracts.affiliation import Actor, ActorKind
+from activities.contracts.dsn import DsnBatch, DsnRecorded, DsnStep
 from activities.dsn_changes import Decided, DsnApplier, decide
 from activities.dsn_import import DsnImporter
 from db import dsn

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from activities.contracts import DsnBatch, DsnStep
+from activities.contracts.dsn import DsnBatch, DsnStep
 from activities.dsn_reading import MOST_PEOPLE
 from domain.dsn.reading import PEOPLE_AT_ONCE
 from domain.identifiers import Civility

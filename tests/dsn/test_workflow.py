@@ -19,13 +19,12 @@ from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.contracts import (
+from activities.contracts.affiliation import Actor, ActorKind
+from activities.contracts.dsn import (
     APPLY_DSN,
     FINISH_DSN,
     RECORD_DSN,
     SURVEY_DSN,
-    Actor,
-    ActorKind,
     DsnApplied,
     DsnBatch,
     DsnFinished,
@@ -147,7 +146,7 @@ async def test_an_end_in_a_file_becomes_a_year_of_portability_day_by_day(door: D
     await life.through(StepKind.cover_end)
     await life.prove(last)
     facts, day = await life.facts(), date(2024, 1, 31)
-    seen = []
+    seen: list[tuple[date, Right]] = []
     while day <= last + DAY:
         of_day = rights_on(facts, day)
         if not seen or seen[-1][1] is not of_day.right:

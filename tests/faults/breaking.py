@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from temporalio.client import Client, Interceptor, OutboundInterceptor, StartWorkflowInput, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import Actor, ActorKind
+from activities.contracts.affiliation import Actor, ActorKind
 from api.app import create_app
 from db.pool import create_pool
 from domain.affiliation import Attention, Status

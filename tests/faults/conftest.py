@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from temporalio.common import RetryPolicy
 
-from activities import contracts
+from activities.contracts import affiliation as contracts
 from local.postgres import PostgresServer
 from settings import Settings
 from tests.conftest import database_of_its_own

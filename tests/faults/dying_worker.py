@@ -19,13 +19,14 @@ from typing import Any
 
 from temporalio.client import Client
 
-from activities import contracts
+from activities.contracts import affiliation, affiliation_imports, dsn, exports
 
 # How long Temporal waits for a dead worker's attempt before it gives it to another: 90 s in earnest.
 ATTEMPT_SECONDS = 2.0
-contracts.HAND_OVER_TIMEOUT = timedelta(seconds=ATTEMPT_SECONDS)
-contracts.EXPORT_HEARTBEAT = timedelta(seconds=ATTEMPT_SECONDS)
-contracts.DSN_HEARTBEAT = timedelta(seconds=ATTEMPT_SECONDS)
+affiliation.HAND_OVER_TIMEOUT = timedelta(seconds=ATTEMPT_SECONDS)
+exports.EXPORT_HEARTBEAT = timedelta(seconds=ATTEMPT_SECONDS)
+dsn.DSN_HEARTBEAT = timedelta(seconds=ATTEMPT_SECONDS)
+affiliation_imports.IMPORT_HEARTBEAT = timedelta(seconds=ATTEMPT_SECONDS)
 
 from settings import settings  # noqa: E402  (the time limit is read when the workflow's module is)
 
@@ -34,6 +35,7 @@ MODULES = {
     "dsn_changes": "activities.dsn_changes",
     "export": "activities.export",
     "hand_over": "activities.hand_over",
+    "import": "activities.affiliation_import",
     "notice": "activities.notices",
     "record": "activities.record",
     "send": "gateways.local_boxes",

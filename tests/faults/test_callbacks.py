@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import DeliveryFailed
+from activities.contracts.affiliation import DeliveryFailed
 from activities.hand_over import MessageDesk
 from domain.affiliation import Attention, Status
 from domain.media import Medium
@@ -161,7 +161,8 @@ async def test_an_event_of_a_message_that_is_not_ours_is_kept_and_concerns_nobod
     assert after[0]["count"] - before[0]["count"] == 3
 
 
-@pytest.mark.parametrize("away", ["nobody listens", pytest.param("nobody answers", marks=pytest.mark.faults_long)])
+@pytest.mark.faults_long
+@pytest.mark.parametrize("away", ["nobody listens", "nobody answers"])
 async def test_bounces_while_temporal_is_away_are_kept_at_once_and_told_by_the_sweep(
     mailing: World, sendgrid: SendGridStandin, away: str
 ) -> None:

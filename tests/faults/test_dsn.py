@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import SYSTEM_ACTOR, DsnImported, dsn_workflow_id
+from activities.contracts.affiliation import SYSTEM_ACTOR
+from activities.contracts.dsn import DsnImported, dsn_workflow_id
 from activities.dsn_intake import DsnIntake
 from composition import dsn_vault
 from domain.identifiers import Civility

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities import carrying, contracts
-from activities.contracts import DoubtResolved
+from activities import carrying
+from activities.contracts import affiliation as contracts
+from activities.contracts.affiliation import DoubtResolved
 from activities.hand_over import MessageDesk
 from composition import providers
 from domain.affiliation import Attention, Status, Verdict

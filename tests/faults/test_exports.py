@@ -22,7 +22,13 @@ from workflows.exports_client import Exports
 POINTS = [(1, "after"), (3, "before"), (3, "after")]
 
 
-@pytest.mark.parametrize(("number", "moment"), POINTS, ids=[f"{number} {moment}" for number, moment in POINTS])
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        pytest.param(*point, marks=[pytest.mark.faults_long] if point != POINTS[1] else [], id=f"{point[0]} {point[1]}")
+        for point in POINTS
+    ],
+)
 async def test_a_killed_worker_leaves_one_file_told_of_once(
     broken_config: Settings, temporal: WorkflowEnvironment, number: int, moment: str
 ) -> None:

@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import Asked, Completed, Completion, Progress, Withdrawn
+from activities.contracts.affiliation import Asked, Completed, Completion, Progress, Withdrawn
 from domain.affiliation import Channel, Closure
 from settings import Settings
 from tests.faults.breaking import STAFF, changed, declare, known_sent, until, worker_process, world_without_worker

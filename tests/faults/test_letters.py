@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities import contracts
-from activities.contracts import DoubtResolved
+from activities.contracts import affiliation as contracts
+from activities.contracts.affiliation import DoubtResolved
 from activities.hand_over import MessageDesk
 from domain.affiliation import Attention, PauseReason, Status, Verdict
 from domain.synthetic import synthetic_mobile

@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities import contracts
+from activities.contracts import notices as contracts
 from messages.notices import NoticeKind
 from settings import Settings
 from tests.faults.breaking import changed, worker_process, world_without_worker

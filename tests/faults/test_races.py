@@ -11,7 +11,7 @@ import pytest
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import workflow_id
+from activities.contracts.affiliation import workflow_id
 from composition import connect
 from domain.affiliation import PauseReason, Status
 from domain.policy import Policy, Reminder

@@ -118,6 +118,7 @@ async def test_the_real_schedule_starts_what_was_declared_meanwhile(world: World
         assert len(await life.received()) == 1
 
 
+@pytest.mark.faults_long
 async def test_killed_and_restarted_it_goes_on_and_hears_what_was_submitted_meanwhile(
     world: World, server: TemporalServer
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from activities import coverage_changes
-from activities.contracts import RightsDeliveryFailed
+from activities.contracts.rights import RightsDeliveryFailed
 from activities.coverage_changes import Origin
 from domain.coverage_rights import EarlyEnd, RightsMessage, StepKind
 from domain.departures import covered_until

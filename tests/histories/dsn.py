@@ -7,7 +7,7 @@ from datetime import date
 
 from temporalio.client import WorkflowHistory
 
-from activities.contracts import dsn_workflow_id
+from activities.contracts.dsn import dsn_workflow_id
 from tests.domain.dsn.files import contract
 from tests.dsn.importing import somebody
 from tests.insuring import add_insured, new_nir

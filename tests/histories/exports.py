@@ -8,7 +8,7 @@ from uuid import UUID
 
 from temporalio.client import WorkflowHistory
 
-from activities.contracts import export_workflow_id
+from activities.contracts.exports import export_workflow_id
 from tests.exporting import job_of_two
 from tests.world import World
 from workflows.exports_client import Exports

@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.contracts import Ended, Event, Progress, StartAffiliation
+    from activities.contracts.affiliation import Ended, Event, Progress, StartAffiliation
     from domain.affiliation import Refusal
     from workflows.affiliation import AffiliationWorkflow
 

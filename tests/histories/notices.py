@@ -12,6 +12,8 @@ from messages.notices import NoticeKind
 from tests.histories import gateways
 from tests.noticing import engine, handle, notify
 from tests.world import World
+from worker import DIGEST_ID
+from workflows.digest import DigestWorkflow
 
 Path = Callable[[World], Awaitable[WorkflowHistory]]
 
@@ -42,6 +44,16 @@ async def _sent(world: World, recipient: str, **values: Any) -> WorkflowHistory:
     return await followed.fetch_history()
 
 
+async def digest(world: World) -> WorkflowHistory:
+    """The day's messages."""
+    followed = await world.client.start_workflow(
+        DigestWorkflow.run, id=DIGEST_ID, task_queue=world.config.temporal_task_queue
+    )
+    await followed.result()
+    return await followed.fetch_history()
+
+
 NOTICES: Mapping[str, Path] = {
-    path.__name__: path for path in (notice_at_once, notice_provider_fails_once, notice_refused, notice_that_waits)
+    path.__name__: path
+    for path in (notice_at_once, notice_provider_fails_once, notice_refused, notice_that_waits, digest)
 }

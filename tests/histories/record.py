@@ -25,6 +25,8 @@ from local.postgres import PostgresServer
 from local.temporal import executable, extra_arguments
 from settings import Settings
 from tests.histories import corpus
+from tests.histories.affiliation_imports import BULK
+from tests.histories.contacts import CONTACTS
 from tests.histories.coverages import COVERAGES
 from tests.histories.dsn import IMPORTS
 from tests.histories.exports import EXPORTS
@@ -32,6 +34,7 @@ from tests.histories.gateways import told
 from tests.histories.notices import NOTICES
 from tests.histories.paths import PATHS
 from tests.histories.scene import Scene
+from tests.histories.webhooks import WEBHOOKS
 from tests.world import World, open_world
 from worker import SWEEP_ID
 
@@ -49,12 +52,13 @@ async def record(wanted: list[str]) -> None:
 
 
 async def _record(database_url: str, wanted: list[str]) -> None:
-    keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(3)]
+    keys = [base64.b64encode(os.urandom(32)).decode() for _ in range(4)]
     config = Settings(
         database_url=database_url,
         field_keys=f"1:{keys[0]}",
         blind_index_key=keys[1],
         link_key=keys[2],
+        password_pepper=keys[3],
         mail_settling_seconds=0.0,
         worker_graceful_shutdown_seconds=1.0,
     )
@@ -83,8 +87,14 @@ async def _recorded(world: World, path_name: str) -> WorkflowHistory:
         life = await COVERAGES[path_name](world)
         await life.until_quiet()
         return await life.history()
+    if path_name in BULK:
+        return await BULK[path_name](world)
+    if path_name in CONTACTS:
+        return await CONTACTS[path_name](world)
     if path_name in EXPORTS:
         return await EXPORTS[path_name](world)
+    if path_name in WEBHOOKS:
+        return await WEBHOOKS[path_name](world)
     if path_name in IMPORTS:
         return await IMPORTS[path_name](world)
     return await (NOTICES[path_name](world) if path_name in NOTICES else _lived(world, path_name))
@@ -104,6 +114,7 @@ async def _swept(world: World) -> WorkflowHistory:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
-    asyncio.run(record(sys.argv[1:] or [*PATHS, *NOTICES, *COVERAGES, *EXPORTS, *IMPORTS, SWEEP_ID]))
+    everything = [*PATHS, *NOTICES, *COVERAGES, *EXPORTS, *IMPORTS, *BULK, *CONTACTS, *WEBHOOKS, SWEEP_ID]
+    asyncio.run(record(sys.argv[1:] or everything))
     sys.stdout.flush()
     os._exit(0)  # as worker.py: the interpreter's own exit can crash in the SDK's threads

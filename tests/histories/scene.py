@@ -12,7 +12,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from activities.contracts import (
+from activities.contracts.affiliation import (
     EMPLOYEE_ACTOR,
     Actor,
     ActorKind,
@@ -22,9 +22,8 @@ from activities.contracts import (
     DraftSaved,
     EventKind,
     PiecesChanged,
-    WaiverEnded,
-    waiver_workflow_id,
 )
+from activities.contracts.waivers import WaiverEnded, waiver_workflow_id
 from activities.projection import completion_of
 from db.pool import system
 from domain.affiliation import Attention, DeclineReason, Verdict

@@ -114,6 +114,7 @@ async def counts(world: World) -> list[int]:
     return [(await world.run(f"SELECT count(*) FROM {table}"))[0][0] for table in tables]
 
 
+@pytest.mark.long
 async def test_a_killed_load_is_completed_and_everybody_is_where_their_story_ends(
     world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

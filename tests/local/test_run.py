@@ -129,9 +129,18 @@ async def test_an_api_that_cannot_start_is_a_message_and_stops_the_rest(outside:
     assert "Traceback" not in outside.output
 
 
-async def test_a_second_interrupt_does_not_wait_for_a_part_that_will_not_end(outside: StackUnderTest) -> None:
-    outside.set_api("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")
+async def test_a_second_interrupt_does_not_wait_for_a_part_that_will_not_end(
+    outside: StackUnderTest, tmp_path: Path
+) -> None:
+    deaf = tmp_path / "deaf"
+    outside.set_api(
+        "import pathlib, signal, time; signal.signal(15, signal.SIG_IGN);"
+        f" pathlib.Path({str(deaf)!r}).touch(); time.sleep(60)"
+    )
     await outside.start(until="worker       ready")
+    async with asyncio.timeout(30):
+        while not deaf.exists():  # noqa: ASYNC110 (within a time limit)
+            await asyncio.sleep(0.05)
     outside.interrupt()
     await outside.read("Stopping…")
     await asyncio.sleep(0.6)  # sooner, it would be taken for the same Ctrl-C

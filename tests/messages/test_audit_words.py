@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from activities.contracts import ActorKind
+from activities.contracts.affiliation import ActorKind
 from messages.audit_words import AUDIT_EVENTS, ROLES
 
 ROOT = Path(__file__).parents[2]

@@ -30,6 +30,11 @@ UNTIL = datetime(2026, 10, 25, 7, 30, tzinfo=UTC)
 LINKED: dict[str, Any] = {"secret_link": LINK, "until": UNTIL}
 STOPPED: dict[str, Any] = {"secret_link": LINK}
 BROWSER: dict[str, Any] = {"details": {"browser": "Firefox sur Windows"}}
+REQUEST = {"number": "HCR-2026-000123", "request": "0199f2a0-7d5c-7b1e-9a44-3f1f6a2b8c01"}
+HAPPENED: dict[str, Any] = {
+    "counts": {"a": {"finalised": 3, "to_correct": 1}, "b": {"abandoned_soon": 1}},
+}
+CALLED = {"a": COMPANY, "b": "Auberge du Lac"}
 CASES: list[tuple[str, NoticeKind, dict[str, Any]]] = [
     ("activation", NoticeKind.activation, LINKED),
     ("activation_agreement", NoticeKind.activation_agreement, {**LINKED, "first_name": ""}),
@@ -47,8 +52,11 @@ CASES: list[tuple[str, NoticeKind, dict[str, Any]]] = [
     ("phone_loss", NoticeKind.phone_loss, {**STOPPED, "effective_at": UNTIL}),
     ("email_change", NoticeKind.email_change, LINKED),
     ("email_changed", NoticeKind.email_changed, {}),
+    ("digest", NoticeKind.digest, {"details": {**HAPPENED, "when": "day"}, "names": CALLED, "company": ""}),
+    ("digest_now", NoticeKind.digest, {"details": {**HAPPENED, "when": "now"}, "names": CALLED, "company": ""}),
     ("export_ready", NoticeKind.export_ready, {"company": ""}),
     ("export_failed", NoticeKind.export_failed, {"company": ""}),
+    ("import_done", NoticeKind.import_done, {"company": ""}),
     ("totp_changed", NoticeKind.totp_changed, {"details": {"on": True}}),
     ("totp_removed", NoticeKind.totp_changed, {"details": {"on": False}}),
     ("recovery_code_used", NoticeKind.recovery_code_used, {"details": {"left": 3}}),
@@ -63,7 +71,12 @@ CASES: list[tuple[str, NoticeKind, dict[str, Any]]] = [
     ("review_due", NoticeKind.review_due, {"details": {"lapse_on": "2026-06-12", "count": 4}}),
     ("review_lapsed", NoticeKind.review_lapsed, {}),
     ("api_key_created", NoticeKind.api_key_created, {}),
+    ("webhook_stopped", NoticeKind.webhook_stopped, {}),
     ("establishment_added", NoticeKind.establishment_added, {}),
+    ("contact_received", NoticeKind.contact_received, {"details": {**REQUEST, "on": "2026-05-13"}}),
+    ("contact_answered", NoticeKind.contact_answered, {"details": REQUEST}),
+    ("contact_closed", NoticeKind.contact_closed, {"details": REQUEST}),
+    ("contact_escalated", NoticeKind.contact_escalated, {"staff": True, "details": REQUEST}),
     ("mandate_asked", NoticeKind.mandate_asked, {}),
     ("mandate_accepted", NoticeKind.mandate_accepted, {"details": {"ends_on": "2027-05-31"}}),
     ("mandate_refused", NoticeKind.mandate_refused, {}),
@@ -135,7 +148,7 @@ def test_it_has_one_button_and_no_other_secret(name: str, kind: NoticeKind, chan
     buttons = [a["href"] for tag, a in page.tags if tag == "a" and a.get("class") == "button"]
     assert len(buttons) == 1
     secret = "secret_link" in changes
-    assert buttons[0] == LINK if secret else re.fullmatch(rf"{BASE}/[a-z/-]+", buttons[0] or "")
+    assert buttons[0] == LINK if secret else re.fullmatch(rf"{BASE}/[0-9a-z/-]+", buttons[0] or "")
     assert {link for link in page.links if link} <= {buttons[0], f"{BASE}{FORGOTTEN}", house.HELPLINE_URI}
     assert str(buttons[0]) in email.text
     assert (LINK in email.text) is secret
@@ -208,3 +221,22 @@ def test_a_letter_is_no_email() -> None:
 def test_a_notice_that_lacks_what_it_says_is_not_written(kind: NoticeKind) -> None:
     with pytest.raises(KeyError):
         rendered(kind, {})
+
+
+def test_a_digest_counts_by_company_in_the_order_of_what_is_most_urgent() -> None:
+    text = rendered(NoticeKind.digest, {"details": {**HAPPENED, "when": "day"}, "names": CALLED}).text
+    lines = [line.replace("\u00a0", " ").strip() for line in text.splitlines()]
+    assert lines.index("Auberge du Lac : une affiliation bientôt abandonnée") + 1 == lines.index(
+        f"{COMPANY} : une affiliation à corriger, 3 affiliations finalisées"
+    )
+
+
+@pytest.mark.parametrize(
+    ("companies", "others"), [(20, ""), (21, "une autre entreprise"), (23, "3 autres entreprises")]
+)
+def test_a_digest_of_many_companies_names_twenty(companies: int, others: str) -> None:
+    counts = {str(number): {"finalised": 1} for number in range(companies)}
+    names = {company: f"Hôtel {company}" for company in counts}
+    text = rendered(NoticeKind.digest, {"details": {"when": "day", "counts": counts}, "names": names}).text
+    assert text.count("une affiliation finalisée") == 20
+    assert f"Et aussi\u00a0: {others}" in text if others else "Et aussi" not in text

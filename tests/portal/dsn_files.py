@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from activities.contracts import SYSTEM_ACTOR, dsn_workflow_id
+from activities.contracts.affiliation import SYSTEM_ACTOR
+from activities.contracts.dsn import dsn_workflow_id
 from activities.dsn_intake import DsnIntake
 from composition import dsn_vault
 from tests.domain.dsn.files import ADHESION, Rubriques, contract, envoi, written

@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import EventKind, workflow_id
+from activities.contracts.affiliation import EventKind, workflow_id
 from api.app import create_app
 from domain.affiliation import Status
 from domain.media import MessageKind

@@ -114,13 +114,27 @@ GET /contrats
 GET /entreprises
 POST /entreprises/choix
 GET /documents
-GET /documents/pre-affiliation.pdf
-GET /documents/affiliation.pdf
+GET /documents/{slug}.pdf
+GET POST /contact
+POST /contact/brouillon
+POST /contact/reprise
 GET /demarches
+GET /demarches/{request_id}
+GET /demarches/{request_id}/recu
+POST /demarches/{request_id}/reponse
+POST /demarches/{request_id}/reouverture
+POST /demarches/{request_id}/avis
+GET /demarches/{request_id}/fichiers/{file_id}
 GET /aide
+GET POST /assistant
+POST /assistant/{question_id}/avis
 GET /messages
+POST /messages/lus
 GET /messages/{notice_id}
 GET /notifications
+POST /notifications/lues
+GET /notifications/flux
+GET POST /profil/notifications
 GET /plan
 GET POST /salaries/pre-affiliation
 POST /salaries/pre-affiliation/controle
@@ -131,6 +145,16 @@ GET /salaries/pre-affiliation/{affiliation_id}/faite
 GET /salaries/pre-affiliation/dsn
 POST /salaries/pre-affiliation/dsn/{proposal_id}
 POST /salaries/pre-affiliation/dsn/{proposal_id}/ecart
+GET POST /salaries/pre-affiliation/imports
+POST /salaries/pre-affiliation/imports/collage
+GET /salaries/pre-affiliation/imports/modele.xlsx
+GET /salaries/pre-affiliation/imports/{import_id}
+GET POST /salaries/pre-affiliation/imports/{import_id}/colonnes
+GET POST /salaries/pre-affiliation/imports/{import_id}/lignes/{number}
+POST /salaries/pre-affiliation/imports/{import_id}/choix
+GET POST /salaries/pre-affiliation/imports/{import_id}/confirmation
+POST /salaries/pre-affiliation/imports/{import_id}/annulation
+GET /salaries/pre-affiliation/imports/{import_id}/rapport.xlsx
 GET /profil
 GET POST /profil/nom
 GET POST /profil/mot-de-passe
@@ -182,6 +206,16 @@ GET /habilitations/mandats/{mandate_id}/actions
 GET /habilitations/cles
 GET POST /habilitations/cles/creer
 GET POST /habilitations/cles/{key_id}/revocation
+GET /habilitations/webhooks
+GET POST /habilitations/webhooks/creer
+GET /habilitations/webhooks/{endpoint_id}
+POST /habilitations/webhooks/{endpoint_id}/essai
+POST /habilitations/webhooks/{endpoint_id}/pause
+POST /habilitations/webhooks/{endpoint_id}/reprise
+POST /habilitations/webhooks/{endpoint_id}/renvoi
+POST /habilitations/webhooks/{endpoint_id}/messages/{delivery_id}/renvoi
+GET POST /habilitations/webhooks/{endpoint_id}/secret
+GET POST /habilitations/webhooks/{endpoint_id}/suppression
 GET /habilitations/consultations
 GET POST /documents/dossier-de-preuves
 GET /documents/dossier-de-preuves/{pack_id}/fichier
@@ -196,13 +230,20 @@ GET /gestion/utilisateurs/{user_id}
 GET /gestion/envois
 GET /gestion
 GET /gestion/a-traiter
+GET /gestion/demandes
+GET /gestion/demandes/{request_id}
+GET /gestion/demandes/{request_id}/fichiers/{file_id}
 GET /gestion/a-traiter/suivant
+GET /gestion/bibliotheque
+GET /gestion/bibliotheque/{slug}
+GET /gestion/bibliotheque/{slug}/versions/{number}.pdf
 GET /gestion/dsn
 GET /gestion/dsn/{import_id}
 GET /gestion/dsn/{import_id}/rapport.csv
 GET /gestion/dsn/a-confirmer
 GET /gestion/dsn/a-confirmer/{change_id}
 GET /gestion/dossiers
+GET /gestion/questions
 GET POST /gestion/dossiers/nir
 GET /gestion/dossiers/{affiliation_id}
 GET /gestion/dossiers/{affiliation_id}/numeros
@@ -222,6 +263,10 @@ GET POST /gestion/entreprises/{company_id}/consultation
 GET POST /gestion/utilisateurs/{user_id}/suspension
 POST /gestion/utilisateurs/{user_id}/sessions
 GET POST /gestion/utilisateurs/{user_id}/telephone
+POST /gestion/demandes/{request_id}/prise
+POST /gestion/demandes/{request_id}/liberation
+POST /gestion/demandes/{request_id}/reponse
+POST /gestion/demandes/{request_id}/cloture
 POST /gestion/dossiers/{affiliation_id}/prise
 POST /gestion/dossiers/{affiliation_id}/liberation
 POST /gestion/dossiers/{affiliation_id}/pieces
@@ -233,8 +278,15 @@ POST /gestion/dossiers/{affiliation_id}/dispense
 POST /gestion/dossiers/{affiliation_id}/droits/{action}
 GET /gestion/retours-papier
 GET POST /gestion/retours-papier/{affiliation_id}
+GET POST /gestion/bibliotheque/ajouter
+POST /gestion/bibliotheque/{slug}
+POST /gestion/bibliotheque/{slug}/version-du-portail
+POST /gestion/bibliotheque/{slug}/retrait
+POST /gestion/bibliotheque/{slug}/publication
 POST /gestion/dsn
 POST /gestion/dsn/a-confirmer/{change_id}
+GET POST /gestion/questions/ajouter
+GET POST /gestion/questions/{entry_id}
 """
 PAGES[For.staff_super] = """
 GET /gestion/comptes
@@ -255,6 +307,11 @@ GET /salaries/radiation/{insured_id}/confirmation
 GET /salaries/pre-affiliation/controle
 GET /salaries/pre-affiliation/envoi
 GET /salaries/pre-affiliation/reprise
+GET /contact/brouillon
+GET /contact/reprise
+GET /salaries/pre-affiliation/imports/collage
+GET /salaries/pre-affiliation/imports/{import_id}/choix
+GET /salaries/pre-affiliation/imports/{import_id}/annulation
 GET /reprendre
 GET /habilitations/{user_id}/lien
 GET /habilitations/{user_id}/nom

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page
 
 import portal.follow_up
 import services.follow_up
-from activities.contracts import DeliveryFailed
+from activities.contracts.affiliation import DeliveryFailed
 from db import register
 from db.pool import system
 from domain.affiliation import Status

@@ -12,8 +12,9 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx2
@@ -22,7 +23,7 @@ from fastapi import FastAPI
 
 import db.pool
 from api.app import create_app
-from db import api_keys
+from db import api_keys, contact
 from domain.affiliation import Status
 from domain.identifiers import Civility
 from domain.rights import Role, StaffRole
@@ -30,6 +31,7 @@ from domain.synthetic import synthetic_nir
 from services.callers import Scope
 from tests.portal.conftest import SAME_ORIGIN
 from tests.portal.test_doors import DECLARED, For
+from tests.telling import add_endpoint
 from tests.users import TestUser, add_user, signed_in
 from tests.world import Employer, Life, World
 
@@ -43,19 +45,32 @@ LEFT_OUT = {
     "/gestion/dossiers/{affiliation_id}/droits/radiation.pdf",
     "/salaries/affilies/exports/{job_id}",
     "/salaries/affilies/exports/{job_id}/fichier",
-    "/documents/pre-affiliation.pdf",
-    "/documents/affiliation.pdf",
+    "/salaries/pre-affiliation/imports/modele.xlsx",
+    "/salaries/pre-affiliation/imports/{import_id}",
+    "/salaries/pre-affiliation/imports/{import_id}/colonnes",
+    "/salaries/pre-affiliation/imports/{import_id}/lignes/{number}",
+    "/salaries/pre-affiliation/imports/{import_id}/confirmation",
+    "/salaries/pre-affiliation/imports/{import_id}/rapport.xlsx",
+    "/documents/{slug}.pdf",
+    "/gestion/bibliotheque/{slug}",
+    "/gestion/bibliotheque/{slug}/versions/{number}.pdf",
     "/documents/dossier-de-preuves/{pack_id}/fichier",
     "/messages/{notice_id}",
+    "/demarches/{request_id}/fichiers/{file_id}",
+    "/gestion/demandes/{request_id}/fichiers/{file_id}",
+    "/notifications/flux",
     "/habilitations/mandats/{mandate_id}/fin",
     "/habilitations/mandats/{mandate_id}/actions",
     "/habilitations/cles/{key_id}/revocation",
+    "/habilitations/webhooks/{endpoint_id}/secret",
+    "/habilitations/webhooks/{endpoint_id}/suppression",
     "/salaries/suivi/{affiliation_id}/formulaire.pdf",
     "/salaries/suivi/{affiliation_id}/messages/{dispatch_id}/contenu",
     "/salaries/suivi/{affiliation_id}/messages/{dispatch_id}/lettre.pdf",
     "/gestion/a-traiter/suivant",
     "/gestion/dossiers/nir",
     "/gestion/documents/{document_id}",
+    "/gestion/questions/{entry_id}",
     "/gestion/dsn/{import_id}",
     "/gestion/dsn/{import_id}/rapport.csv",
     "/gestion/dsn/a-confirmer/{change_id}",
@@ -79,19 +94,25 @@ EMPLOYERS = {
     "/salaries/pre-affiliation": 4,
     "/salaries/pre-affiliation/{affiliation}/faite": 5,
     "/salaries/pre-affiliation/dsn": 3,
+    "/salaries/pre-affiliation/imports": 3,
     "/salaries/affilies": 6,
     "/salaries/affilies/{insured}": 14,
     "/salaries/radiation": 7,
     "/salaries/radiation?assure=essai": 7,
     "/salaries/radiation/{insured}": 14,
     "/salaries/affilies/exports": 3,
-    "/documents": 2,
+    "/documents": 3,
     "/documents/dossier-de-preuves": 9,
-    "/demarches": 2,
+    "/contact": 2,
+    "/contact?motif=contributions": 3,
+    "/demarches": 4,
+    "/demarches/{request}": 5,
+    "/demarches/{request}/recu": 5,
     "/aide": 2,
     "/plan": 2,
+    "/assistant": 3,
     "/messages": 3,
-    "/notifications": 4,
+    "/notifications": 7,
     "/profil": 4,
     "/profil/nom": 4,
     "/profil/mot-de-passe": 2,
@@ -100,6 +121,7 @@ EMPLOYERS = {
     "/profil/application": 4,
     "/profil/connexions": 4,
     "/profil/etablissement": 2,
+    "/profil/notifications": 4,
     "/habilitations": 7,
     "/habilitations/ajouter": 3,
     "/habilitations/{member}": 3,
@@ -109,14 +131,21 @@ EMPLOYERS = {
     "/habilitations/consultations": 3,
     "/habilitations/cles": 4,
     "/habilitations/cles/creer": 3,
+    "/habilitations/webhooks": 4,
+    "/habilitations/webhooks/creer": 3,
+    "/habilitations/webhooks/{hook}": 6,
     "/habilitations/mandats": 4,
     "/habilitations/mandats/demande": 2,
     "/habilitations/mandats/{mandate}/accepter": 4,
     "/habilitations/mandats/{mandate}/refuser": 4,
 }
 STAFFS = {
-    "/gestion": 7,
-    "/gestion/a-traiter": 11,
+    "/gestion": 8,
+    "/gestion/a-traiter": 12,
+    "/gestion/bibliotheque": 3,
+    "/gestion/bibliotheque/ajouter": 2,
+    "/gestion/demandes": 5,
+    "/gestion/demandes/{request}": 8,
     "/gestion/dsn": 4,
     "/gestion/dsn/a-confirmer": 6,
     "/gestion/dossiers": 2,
@@ -129,6 +158,8 @@ STAFFS = {
     "/gestion/retours-papier": 4,
     "/gestion/retours-papier/{affiliation}": 6,
     "/gestion/envois": 4,
+    "/gestion/questions": 4,
+    "/gestion/questions/ajouter": 2,
     "/gestion/entreprises": 3,
     "/gestion/entreprises?q=hotel": 3,
     "/gestion/entreprises/creation": 2,
@@ -247,6 +278,14 @@ class Place:
                 declarant.id,
             )
             self.known |= {"member": str(member.id), "mandate": str(rows[0]["id"])}
+            await self._request(number)
+            await add_endpoint(self.world, self.employer)
+            await self.world.run(
+                "INSERT INTO webhook_delivery (endpoint_id, company_id, kind, happened_at, state)"
+                " VALUES ($1, $2, 'test', now(), 'failed')",
+                UUID(self.known["hook"]),
+                self.employer.company_id,
+            )
             await self.world.run(
                 api_keys.ADD_KNOWN,
                 "paie",
@@ -255,6 +294,23 @@ class Place:
                 [self.employer.company_id],
             )
         self.size = size
+
+    async def _request(self, number: int) -> None:
+        """To HCR Bien-Être, with one message more than the last."""
+        world, request = self.world, uuid4()
+        subject = world.cipher.encrypt("Cotisations", "contact_request", "subject", str(request))
+        hashed, now = secrets.token_bytes(32), datetime.now(UTC)
+        company = self.employer.company_id
+        await world.run(
+            contact.ADD, request, company, self.me.id, str(request), hashed, "contributions", subject, now, now
+        )
+        for _ in range(number + 1):
+            message = uuid4()
+            body = world.cipher.encrypt("Bonjour", "contact_message", "body", str(message))
+            await world.run(
+                contact.ADD_MESSAGE, message, request, company, "user", self.me.id, str(message), hashed, body
+            )
+        self.known["request"] = str(request)
 
     async def _affiliation(self, number: int) -> None:
         world, person, affiliation = self.world, uuid4(), uuid4()
@@ -294,7 +350,7 @@ async def place(world: World) -> Place:
     dispatch = (await world.run("SELECT id FROM dispatch WHERE affiliation_id = $1", model.id))[0]["id"]
     account = await add_user(world, staff=[StaffRole.read])
     known = {"siren": employer.siren, "company": str(employer.company_id), "affiliation": str(model.id)}
-    known |= {"dispatch": str(dispatch), "account": str(account.id)}
+    known |= {"dispatch": str(dispatch), "account": str(account.id), "hook": str(await add_endpoint(world, employer))}
     return Place(world, employer, await add_user(world, rights), model, known)
 
 

@@ -1,4 +1,4 @@
-"""Documents, « Mes démarches », help, messages, notifications, site map, accessibility: journeys, and every page in a
+"""Documents, help, messages, notifications, site map, accessibility: journeys, and every page in a
 real browser."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from playwright.async_api import Browser
 
 from domain.rights import Role
 from messages.notices import NoticeKind
-from portal.support import MOST_SHOWN
+from portal.notifications import MOST_SHOWN
 from services.callers import Caller, Scope
 from services.latest_events import MOVING, NOTABLE, LatestEventsService
 from services.problems import NotFound
@@ -64,7 +64,7 @@ async def test_the_blank_forms_are_downloaded_as_pdf(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/documents", "/demarches", "/aide", "/plan", "/accessibilite", "/contrats", "/espace"]
+    "path", ["/documents", "/demarches", "/contact", "/aide", "/plan", "/accessibilite", "/contrats", "/espace"]
 )
 async def test_no_link_of_these_pages_is_dead(place: Place, path: str) -> None:
     page = await place.web.open(path)
@@ -75,22 +75,6 @@ async def test_no_link_of_these_pages_is_dead(place: Place, path: str) -> None:
         assert answer.status_code in (200, 303) or (
             address.startswith("/habilitations") and answer.status_code == 403
         ), f"{address}: {answer.status_code}"
-
-
-async def test_the_reasons_of_the_guide_are_there_and_what_is_not_online_has_the_telephone(place: Place) -> None:
-    page = await place.web.open("/demarches")
-    for reason in (
-        "Information sur les cotisations",
-        "Intégrer une nouvelle entreprise à mon périmètre de gestion",
-        "Autre demande",
-        "Affiliation d’un salarié",
-        "Radiation d’un salarié",
-        "Transmettre des documents pour mon salarié",
-    ):
-        assert reason in page
-    assert page.count("tel:+33144208063") >= 3
-    assert '<a class="button small" href="/salaries/radiation">' in page
-    assert ("Pré-affilier un salarié", "/salaries/pre-affiliation") in links(page)
 
 
 async def test_the_help_says_the_rules_as_they_are(place: Place) -> None:

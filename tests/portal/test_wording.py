@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.contracts import ActorKind, EventKind
+from activities.contracts.affiliation import ActorKind, EventKind
 from portal.wording import ahead, event_details, failure_sentence, message_title
 from services.views import EventView
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import workflow_id
+from activities.contracts.affiliation import workflow_id
 from activities.erasure import Eraser, Held, Hold, NobodyThere
 from activities.sweep import Sweeper
 from db.erasure import Asked

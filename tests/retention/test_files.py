@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.contracts import Reconciled
+from activities.contracts.nightly import Reconciled
 from activities.nightly import ORPHANS
 from activities.scanning import PENDING, Rescanner
 from activities.sweep import Sweeper

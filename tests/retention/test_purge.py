@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.contracts import Night, Purge, Purged
+from activities.contracts.nightly import Night, Purge, Purged
 from activities.nightly import BATCH, Nightly
 from db import erasure
 from db.pool import system
@@ -28,6 +28,20 @@ AT = timedelta(hours=4, minutes=30)
 
 
 # A file whose hire is of somebody known, with a proposal, and whose end is of somebody who is not.
+_ASKED_FOR_HELP = """
+WITH asked AS (
+    INSERT INTO contact_request
+        (company_id, user_id, key, request_hash, reason, subject_sealed, due_at, state, closed_at)
+    VALUES ($1, $2, 'k', '', 'other', '', now(), 'closed', now()) RETURNING id
+), said AS (
+    INSERT INTO contact_message (request_id, company_id, number, author_kind, key, request_hash, body_sealed)
+    SELECT id, $1, 1, 'user', 'k', '', '' FROM asked RETURNING request_id
+)
+INSERT INTO contact_file
+    (request_id, company_id, message_number, name_sealed, media_type, size, sha256, object_key, scan)
+SELECT request_id, $1, 1, '', 'application/pdf', 1, '', 'retention', 'clean' FROM said
+"""
+
 _DECLARED_BY_PAYROLL = """
 WITH came AS (
     INSERT INTO dsn_import (origin, sha256, size, object_key, data_key_sealed, state, finished_at)
@@ -72,7 +86,9 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
     await kept.complete(gone)
     await kept.end_coverage(gone)
     await kept.complete(excused, waived())
-    await kept.world.run("UPDATE waiver SET ended_on = current_date WHERE affiliation_id = $1", excused.id)
+    await kept.world.run(
+        "UPDATE waiver SET ended_on = (now() AT TIME ZONE 'Europe/Paris')::date WHERE affiliation_id = $1", excused.id
+    )
     day = await today(kept)
     people = {life: await kept.employee(life) for life in (abandoned, insured, gone, excused)}
     await kept.world.run("UPDATE employee_session SET expires_at = now()")
@@ -108,12 +124,27 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
         )
         await connection.execute("INSERT INTO rate_limit (key, tat) VALUES ('\\x01', now())")
         await connection.execute("INSERT INTO audit_origin (audit_id, network) VALUES (-1, '192.0.2.1')")
+        await connection.execute("INSERT INTO assistant_question (user_id, kind) VALUES ($1, 'none')", user)
         await connection.execute(
             "INSERT INTO export_job (user_id, company_ids, kind, form, state, expires_at)"
             " VALUES ($1, ARRAY[$2::uuid], 'insured', 'xlsx', 'done', now())",
             user,
             insured.employer.company_id,
         )
+        await connection.execute(
+            "INSERT INTO affiliation_import (user_id, company_ids, filename_sealed, columns_sealed, sha256, rows_total)"
+            " VALUES ($1, ARRAY[$2::uuid], '', '', '', 1)",
+            user,
+            insured.employer.company_id,
+        )
+        await connection.execute(
+            "WITH made AS (INSERT INTO webhook_endpoint (company_id, name, url_sealed, secret_sealed, state)"
+            " VALUES ($1, 'paie', '', '', 'stopped') RETURNING id, company_id)"
+            " INSERT INTO webhook_delivery (endpoint_id, company_id, kind, happened_at, state)"
+            " SELECT id, company_id, 'test', now(), 'failed' FROM made",
+            insured.employer.company_id,
+        )
+        await connection.execute(_ASKED_FOR_HELP, insured.employer.company_id, user)
         await connection.execute(_DECLARED_BY_PAYROLL, insured.employer.company_id, people[insured])
     of = {life: f"affiliation_id = '{life.id}'" for life in (abandoned, insured, gone, excused)}
     watched = {
@@ -149,6 +180,12 @@ async def test_six_years_rule_by_rule(kept: Kept, staff: httpx2.AsyncClient) -> 
         "audit_origins": "audit_origin WHERE audit_id = -1",
         "company_contacts": f"company_contact WHERE company_id = '{gone.employer.company_id}'",
         "exports": "export_job",
+        "affiliation_imports": "affiliation_import",
+        "assistant_questions": "assistant_question",
+        "contact_requests": "SELECT FROM contact_request UNION ALL SELECT FROM contact_message"
+        " UNION ALL SELECT FROM contact_file",
+        "webhook_deliveries": "webhook_delivery",
+        "webhook_endpoints": "webhook_endpoint",
         "dsn_files": "dsn_import WHERE object_key IS NOT NULL",
         "dsn_people": "dsn_change WHERE employee_id IS NULL OR person_sealed IS NOT NULL",
         "hire_proposals": "hire_proposal",

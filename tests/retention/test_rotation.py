@@ -73,7 +73,38 @@ async def ring(kept: Kept) -> tuple[str, str]:
         user,
         life.employer.company_id,
     )
+    [given] = await kept.world.run(
+        "WITH given AS (INSERT INTO affiliation_import (user_id, company_ids, filename_sealed, columns_sealed, sha256,"
+        " rows_total) VALUES ($1, ARRAY[$2::uuid], '', '', '', 1) RETURNING id), one AS (INSERT INTO"
+        " affiliation_import_row (id, import_id, number, values_sealed, state)"
+        " SELECT uuidv7(), id, 2, '', 'invalid' FROM given RETURNING id)"
+        " SELECT given.id AS affiliation_import, one.id AS affiliation_import_row FROM given, one",
+        user,
+        life.employer.company_id,
+    )
+    [hook] = await kept.world.run(
+        "INSERT INTO webhook_endpoint (company_id, name, url_sealed, secret_sealed, former_secret_sealed, former_until)"
+        " VALUES ($1, 'paie', '', '', '', now()) RETURNING id",
+        life.employer.company_id,
+    )
     ids = {"portal_user": user, "challenge": await challenge_of(kept, user), "export_job": export["id"], **declared}
+    ids["webhook_endpoint"] = hook["id"]
+    [question] = await kept.world.run(
+        "INSERT INTO assistant_question (user_id, kind) VALUES ($1, 'none') RETURNING id", user
+    )
+    ids["assistant_question"] = question["id"]
+    [asked] = await kept.world.run(
+        "WITH asked AS (INSERT INTO contact_request (company_id, key, request_hash, reason, subject_sealed, due_at)"
+        " VALUES ($1, 'k', '', 'other', '', now()) RETURNING id), said AS (INSERT INTO contact_message (request_id,"
+        " company_id, number, author_kind, key, request_hash, body_sealed) SELECT id, $1, 1, 'user', 'k', '', ''"
+        " FROM asked RETURNING id, request_id), sent AS (INSERT INTO contact_file (request_id, company_id,"
+        " message_number, name_sealed, media_type, size, sha256, scan) SELECT request_id, $1, 1, '', 'application/pdf',"
+        " 1, '', 'clean' FROM said RETURNING id) SELECT asked.id AS contact_request, said.id AS contact_message,"
+        " sent.id AS contact_file FROM asked, said, sent",
+        life.employer.company_id,
+    )
+    ids.update(asked)
+    ids.update(given)
     for place in sealed_columns():
         if row_id := ids.get(place.table):
             sealed = keys.encrypt("0639980001", place.table, place.field, str(row_id))

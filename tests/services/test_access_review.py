@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from activities.contracts import Lapse, Lapsed
+from activities.contracts.nightly import Lapse, Lapsed
 from activities.rights import Rights
 from domain.rights import Role
 from domain.working_time import paris_date

@@ -427,7 +427,7 @@ def test_signing_in_keeps_to_its_model(scene: Scene) -> None:
     run_state_machine_as_test(
         type("SigningInHere", (SigningIn,), {"scene": scene}),
         settings=settings(
-            max_examples=EXAMPLES or 3,
+            max_examples=EXAMPLES or 2,
             stateful_step_count=40 if EXAMPLES else 25,
             deadline=None,
             derandomize=not EXAMPLES,

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from activities.company_recovery import RecoveryDesk
-from activities.contracts import EndRecovery, EnterRecoveryCode
+from activities.contracts.company_recovery import EndRecovery, EnterRecoveryCode
 from activities.sweep import Sweeper
 from bench.costs import cost
 from composition import providers

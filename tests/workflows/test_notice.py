@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from prometheus_client import REGISTRY
 
-from activities.contracts import NoticeOutcome, NoticeSent
+from activities.contracts.notices import NoticeOutcome, NoticeSent
 from activities.sweep import Sweeper
 from db import notices
 from db.pool import system

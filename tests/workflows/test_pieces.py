@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import (
+from activities.contracts.affiliation import (
     EMPLOYEE_ACTOR,
     SYSTEM_ACTOR,
     Actor,

@@ -10,32 +10,43 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from tests.histories import corpus
+from tests.histories.affiliation_imports import BULK
+from tests.histories.contacts import CONTACTS
 from tests.histories.coverages import COVERAGES
 from tests.histories.dsn import IMPORTS
 from tests.histories.exports import EXPORTS
 from tests.histories.mutants import ShowsBeforeItRecords, WaitsFirst, WaitsInEveryLife
 from tests.histories.notices import NOTICES
 from tests.histories.paths import PATHS
+from tests.histories.webhooks import WEBHOOKS
 from workflows.affiliation import AffiliationWorkflow
+from workflows.affiliation_import import AffiliationImportWorkflow
 from workflows.company_recovery import CompanyRecoveryWorkflow
+from workflows.contact_request import ContactRequestWorkflow
 from workflows.converter import DATA_CONVERTER
 from workflows.coverage_rights import RightsWorkflow
+from workflows.digest import DigestWorkflow
 from workflows.dsn_import import DsnImportWorkflow
 from workflows.export import ExportWorkflow
 from workflows.notice import NoticeWorkflow
 from workflows.runners import watchful_runner
 from workflows.sweep import SweepWorkflow
 from workflows.waiver import WaiverWorkflow
+from workflows.webhook import WebhookWorkflow
 
 WORKFLOWS = (
     AffiliationWorkflow,
     WaiverWorkflow,
     SweepWorkflow,
     NoticeWorkflow,
+    DigestWorkflow,
     CompanyRecoveryWorkflow,
     ExportWorkflow,
+    AffiliationImportWorkflow,
+    ContactRequestWorkflow,
     RightsWorkflow,
     DsnImportWorkflow,
+    WebhookWorkflow,
 )
 # what nothing in Temporal may look like: an e-mail, a telephone, a NIR, an IBAN, a link
 PERSONAL = re.compile(r"@|\+33|\b[12]\d{12}(?:\d{2})?\b|\bFR\d{2}|https?:|rue |Essai|Camille|HÔTEL", re.IGNORECASE)
@@ -66,7 +77,7 @@ async def test_replaying_notices_a_changed_order_of_commands(mutant: type[Any], 
 
 
 def test_every_path_is_recorded() -> None:
-    assert {*PATHS, *NOTICES, *COVERAGES, *EXPORTS, *IMPORTS} <= set(corpus.names())
+    assert {*PATHS, *NOTICES, *COVERAGES, *EXPORTS, *IMPORTS, *BULK, *CONTACTS, *WEBHOOKS} <= set(corpus.names())
 
 
 def test_the_sequence_of_commands_is_the_committed_one() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import SWEEP_EVERY
+from activities.contracts.sweep import SWEEP_EVERY
 from domain.affiliation import Status
 from local.postgres import PostgresServer
 from services.affiliations import AffiliationService

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import (
+from activities.contracts.affiliation import (
     EMPLOYEE_ACTOR,
     Actor,
     ActorKind,

@@ -11,16 +11,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from activities.contracts import (
-    EMPLOYEE_ACTOR,
-    SIREN,
-    SIRET,
-    Renew,
-    Renewal,
-    StartAffiliation,
-    WaiverEnded,
-    waiver_workflow_id,
-)
+from activities.contracts.affiliation import EMPLOYEE_ACTOR, SIREN, SIRET, StartAffiliation
+from activities.contracts.waivers import Renew, Renewal, WaiverEnded, waiver_workflow_id
 from activities.renewal import Renewer
 from db import affiliations
 from db.pool import system

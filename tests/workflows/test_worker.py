@@ -21,7 +21,7 @@ from temporalio.common import VersioningBehavior
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from activities.contracts import SEARCH_ATTRIBUTES
+from activities.contracts.affiliation import SEARCH_ATTRIBUTES
 from domain.affiliation import Status
 from local.ports import free_ports, http_status
 from local.temporal import executable
