@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 1  # batches that one worker starts at the same time: imports go on in turn, and leave room for everybody
 BEAT_SECONDS = 5.0
+RESTS = 2  # times as long as the row took
 REST_SECONDS = 0.05  # after a row, at least: an affiliation is work for others, too
 
 ROWS = Counter("hcr_import_rows_total", "Confirmed rows of bulk imports by what became of them", ["state"])
@@ -79,8 +80,8 @@ class ImportDesk:
 
     @activity.defn(name=START_IMPORT_ROWS)
     async def start(self, batch: ImportBatch) -> BatchStarted:
-        """The confirmed rows of a batch that are not settled yet, one after the other; after each it rests as long as
-        the row took, so that an import never takes more than half of what there is."""
+        """The confirmed rows of a batch that are not settled yet, one after the other; after each it rests twice
+        as long as the row took, so that an import never takes more than a third of what there is."""
         await self._turn()
         try:
             return await self._start(batch)
@@ -137,7 +138,7 @@ class ImportDesk:
             settled = await self._starting.start(row["user_id"], row["company_ids"], batch.round, one)
             started += await self._settle(one, settled)
             _beat()
-            await asyncio.sleep(max(REST_SECONDS, time.monotonic() - began))
+            await asyncio.sleep(max(REST_SECONDS, RESTS * (time.monotonic() - began)))
         last = rows[-1]["number"] if rows else batch.after
         return BatchStarted(last, len(rows), started, len(rows) < batch.rows)
 

@@ -62,11 +62,13 @@ async def measure(
         open_parts(stack.config, await stack.temporal_client()) as parts,
     ):
         imports = parts.affiliation_imports
-        began = time.perf_counter()
-        view = await imports.upload(caller, "embauches.xlsx", content)
-        await until(lambda: _in(imports, caller, view.id, ImportState.checked), WAIT_SECONDS, pause=0.1)
-        checked = time.perf_counter() - began
         await _other(stack, calls)  # warm
+        before = await _other(stack, calls)
+        checking = asyncio.create_task(_checked(imports, caller, content))
+        meanwhile: list[float] = []
+        while not checking.done():
+            meanwhile += await _other(stack, 10)
+        view, checked = await checking
         for number in range(rounds):
             alone = await _other(stack, calls)
             wanted = [row + 2 for row in range(number * batch, min((number + 1) * batch, rows))]
@@ -82,12 +84,26 @@ async def measure(
             busy += beside
     return [
         Figure(f"{rows:,} rows of an .xlsx read and checked", checked, "s", 20),
+        Figure(
+            "another company's requests meanwhile: p95, as a ratio to idle",
+            percentile(meanwhile, 0.95) / percentile(before, 0.95),
+            "",
+            2.0,
+        ),
         Figure("rows started, by one import alone", median(rates), "/s"),
         Figure("another company's requests, idle, p95", percentile(idle, 0.95) * 1000, "ms"),
         Figure("the same while an import runs, p95", percentile(busy, 0.95) * 1000, "ms"),
         Figure("ratio (median of rounds)", median(ratios), "", 2.0),
         Figure(f"a third company's import of {SMALL_ROWS} rows meanwhile", median(waited), "s"),
     ]
+
+
+async def _checked(imports: AffiliationImports, caller: Caller, content: bytes) -> tuple[ImportView, float]:
+    """Seconds from the file's arrival to its last row's state."""
+    began = time.perf_counter()
+    view = await imports.upload(caller, "embauches.xlsx", content)
+    await until(lambda: _in(imports, caller, view.id, ImportState.checked), WAIT_SECONDS, pause=0.1)
+    return view, time.perf_counter() - began
 
 
 async def _in(imports: AffiliationImports, caller: Caller, import_id: UUID, state: ImportState) -> ImportView | None:

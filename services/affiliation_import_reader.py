@@ -17,11 +17,10 @@ from db.pool import Pool, system
 from gateways.encryption import FieldCipher
 from services.affiliation_import_checking import ImportChecker, add_rows
 from services.affiliation_import_views import FoundColumn
-from services.import_reading import Table, read_pasted, read_table, row_values
+from services.import_reading import Table, row_values
 from services.import_values import RowValues
 
 TABLE: Final = "affiliation_import"  # what its encrypted fields are bound to
-_PASTED: Final = ""  # the name of what is no file
 _MOST_SHOWN: Final = 60  # characters of a header or a sample
 
 
@@ -74,11 +73,6 @@ class ImportReader:
         table = opened_table(self._cipher, import_id, stored["content_sealed"])
         mapping = opened_columns(self._cipher, import_id, stored["columns_sealed"]).mapping
         return list(row_values(table, dict(mapping)))
-
-
-def table_of(filename: str, content: bytes) -> Table:
-    """Raises InvalidFields: nothing of it can be read."""
-    return read_pasted(content.decode()) if filename == _PASTED else read_table(content, filename)
 
 
 def columns_of(table: Table, mapping: Mapping[str, int]) -> Columns:

@@ -36,8 +36,9 @@ from services.affiliation_import_views import (
 )
 from services.callers import READ_ONLY, Caller, Scope, SignedIn
 from services.import_annotated import AnnotatedRow, annotated
+from services.import_child import read_file
 from services.import_columns import NIR_KEY, missing
-from services.import_reading import guess
+from services.import_reading import guess, read_pasted
 from services.import_template import template
 from services.import_values import Repair
 from services.limits import Limit
@@ -118,7 +119,7 @@ class AffiliationImports:
     async def _add(self, caller: Caller, filename: str, content: bytes) -> ImportView:
         person = _person(caller)
         await self._tools.limiter.take(Limit.import_user, str(person.user_id))
-        table = await asyncio.to_thread(stored.table_of, filename, content)
+        table = await (read_file(content, filename) if filename else asyncio.to_thread(read_pasted, content.decode()))
         mapping = guess(table)
         state = ImportState.checking if len(mapping) >= FEWEST_FIELDS else ImportState.read
         cipher = self._tools.cipher

@@ -45,6 +45,8 @@ __all__ = [
     "read_pasted",
     "read_table",
     "row_values",
+    "too_much",
+    "unreadable",
 ]
 
 _ZIP: Final = b"PK\x03\x04"
@@ -219,11 +221,21 @@ def _text(value: Any) -> Cell:
 # --- Excel
 
 
+def unreadable() -> InvalidFields:
+    """What is said of a workbook that nothing can be made of."""
+    return _refused("unreadable", "Ce fichier n’est pas un classeur Excel lisible. Ouvrez-le, enregistrez-le de "
+                    "nouveau au format « Classeur Excel (.xlsx) », sans mot de passe.")  # fmt: skip
+
+
+def too_much() -> InvalidFields:
+    """What is said of a workbook that takes too long, or too much room."""
+    return _refused("unpacked", "Ce classeur est trop volumineux une fois ouvert. Copiez la seule feuille des "
+                    "salariés dans un nouveau classeur.")  # fmt: skip
+
+
 def _xlsx(content: bytes) -> Table:
-    broken = _refused("unreadable", "Ce fichier n’est pas un classeur Excel lisible. Ouvrez-le, enregistrez-le de "
-                      "nouveau au format « Classeur Excel (.xlsx) », sans mot de passe.")  # fmt: skip
     try:
-        _inspect(content, broken)
+        _inspect(content)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         try:
             return _best_sheet(book)
@@ -232,25 +244,24 @@ def _xlsx(content: bytes) -> Table:
     except InvalidFields:
         raise
     except Exception:  # whatever a broken or hostile archive makes openpyxl raise: it names none of them
-        raise broken from None
+        raise unreadable() from None
 
 
-def _inspect(content: bytes, broken: InvalidFields) -> None:
+def _inspect(content: bytes) -> None:
     """What it unpacks to, and that no XML of it declares entities. Raises InvalidFields, BadZipFile."""
     with ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
         if len(entries) > _MOST_ENTRIES or sum(entry.file_size for entry in entries) > _MOST_UNPACKED:
-            raise _refused("unpacked", "Ce classeur est trop volumineux une fois ouvert. Copiez la seule feuille des "
-                           "salariés dans un nouveau classeur.")  # fmt: skip
+            raise too_much()
         if "xl/workbook.xml" not in archive.namelist():
-            raise broken
+            raise unreadable()
         for entry in entries:
             if entry.flag_bits & 0x1:
-                raise broken
+                raise unreadable()
             if entry.filename.endswith((".xml", ".rels", ".vml")):
                 with archive.open(entry) as opened:  # a declaration stands before the first element
                     if b"<!DOCTYPE" in opened.read(4096):
-                        raise broken
+                        raise unreadable()
 
 
 def _best_sheet(book: Any) -> Table:

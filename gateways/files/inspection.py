@@ -16,11 +16,11 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+from gateways.children import limit_this_process
 from gateways.files.findings import MAX_BYTES, Inspected, Refusal, RefusalCode
 from gateways.files.names import extension_of, safe_name
 
 CPU_SECONDS = 10
-MEMORY_BYTES = 1024 * 1024 * 1024  # of address space; a transparent HEIC or PNG of 50 megapixels uses 0.5 GB (measured)
 _IMAGES = {"image/jpeg": "JPEG", "image/png": "PNG", "image/apng": "PNG", "image/heic": "HEIF"}  # as Pillow says
 _EXTENSIONS = frozenset({"pdf", "jpg", "jpeg", "png", "heic", "heif"})
 
@@ -51,7 +51,7 @@ def inspect(
 
 def main() -> None:
     """One request, within limits."""
-    _limit_this_process()
+    limit_this_process(CPU_SECONDS)
     request = json.loads(sys.stdin.buffer.readline())
     found = inspect(sys.stdin.buffer.read(), request["name"], before_parsing=_open_nothing_more)
     if isinstance(found, Refusal):
@@ -83,13 +83,6 @@ def _parser(content: bytes) -> Callable[[bytes], Inspected | Refusal] | None:
             load_heif()
         return partial(harmless_image, kind=_IMAGES[kind])
     return None
-
-
-def _limit_this_process() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))  # SIGXCPU first, which names the reason
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _open_nothing_more() -> None:

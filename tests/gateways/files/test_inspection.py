@@ -15,9 +15,10 @@ import pytest
 from pikepdf import Array, Dictionary, Name, Pdf
 from PIL import Image
 
+from gateways.children import MEMORY_BYTES
 from gateways.files import inspector
 from gateways.files.findings import FileRefused, Inspected, QualityCode, RefusalCode
-from gateways.files.inspection import CPU_SECONDS, MEMORY_BYTES
+from gateways.files.inspection import CPU_SECONDS
 from gateways.files.inspector import InspectorUnavailable, inspect_file
 from tests.gateways.files import corpus
 from tests.gateways.files.corpus import BAD_FILES, annotation, pdf_with
@@ -125,9 +126,10 @@ def test_a_refusal_tells_nothing_of_the_file_and_writes_nothing(tmp_path: Path) 
 def test_the_child_can_neither_write_nor_connect_nor_take_more() -> None:
     program = f"""
 import resource, socket, tempfile
+from gateways import children
 from gateways.files import inspection
 file = tempfile.TemporaryFile(buffering=0)
-inspection._limit_this_process()
+children.limit_this_process(inspection.CPU_SECONDS)
 assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
 assert resource.getrlimit(resource.RLIMIT_CPU)[0] == {CPU_SECONDS}
 def refused(call, *errors):
