@@ -109,7 +109,7 @@ def computed(end: EndOfContract) -> End:
     return End(
         contract_ends_on=end.contract_ends_on,
         reason=end.reason,
-        covered_until=covered_until(end.contract_ends_on),
+        covered_until=covered_until(end.contract_ends_on, end.reason),
         portability=Opening(opening.value),
         portability_from=period.first,
         portability_until=period.last,

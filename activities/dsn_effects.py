@@ -15,10 +15,11 @@ from activities import coverage_changes
 from activities.contracts.affiliation import Actor
 from activities.coverage_changes import EndOfContract, EndRefused, Origin
 from activities.dsn_matching import Matcher, MatchKind, Right, full_nir, right_for, rights_of
-from activities.dsn_proposals import Proposals
+from activities.dsn_proposals import NOT_FOLLOWED, Proposals
 from db import audit, dsn
 from db.pool import Connection
 from domain.coverage_rights import CoverageFacts
+from domain.departures import AFFILIATION_ALONE
 from domain.dsn.changes import ChangeKind
 from domain.dsn.facts import DeclaredDependant
 from domain.employment import ContractKind
@@ -27,8 +28,6 @@ from domain.names import search_form
 from gateways.encryption import FieldCipher
 
 REVERSAL = "reversal"
-# S21.G00.62.002 of an affiliation that ends without its contract: no portability, and nothing said of why.
-_NO_CONTRACT_ENDED = "999"
 _FIXED_TERM = frozenset({"02", "10", "92"})  # S21.G00.40.007
 _OPEN_ENDED = frozenset({"01", "07", "09", "82", "91"})
 _DEPENDANTS = {"01": "partner", "02": "child"}  # S21.G00.73.003; others are nobody whom a coverage has
@@ -79,7 +78,7 @@ class Effects:
             case ChangeKind.end:
                 return await self._end(self._details["contract_ends_on"], self._row["reason"], automatic)
             case ChangeKind.affiliation_end:
-                return await self._end(self._row["on_day"].isoformat(), _NO_CONTRACT_ENDED, automatic)
+                return await self._end(self._row["on_day"].isoformat(), AFFILIATION_ALONE, automatic)
             case ChangeKind.end_cancelled:
                 return await self._cancel_end()
             case ChangeKind.suspended:
@@ -93,7 +92,8 @@ class Effects:
             case ChangeKind.identity:
                 return await self._identity()
             case ChangeKind.continued:
-                return self._effect()  # the cover goes on: seen, and nothing to write
+                # the cover goes on: seen, and nothing to write
+                return self._effect(outcome="by_hand" if self._row["outcome"] == NOT_FOLLOWED else "")
 
     async def of_a_stranger(self) -> Effect:
         """A hire of somebody who only looks like a person who is known: it is another."""

@@ -23,6 +23,7 @@ from activities.contracts.dsn import (
     DsnStep,
     DsnSurveyed,
 )
+from activities.dsn_proposals import NOT_FOLLOWED
 from activities.dsn_reading import Read, Reader, fault_json, spans_of, survey_of
 from activities.dsn_recording import Recording
 from db import dsn
@@ -115,6 +116,7 @@ class DsnImporter:
         """Everything automatic was carried out."""
         async with system(self._pool) as connection:
             await connection.execute(dsn.FINISHED, UUID(step.import_id))
+            await connection.execute(dsn.NOT_FOLLOWED, UUID(step.import_id), NOT_FOLLOWED)
         row = await self._row(UUID(step.import_id))
         return DsnFinished(row["state"])
 

@@ -87,6 +87,11 @@ class Matcher:
     def ntt_index(self, ntt: str) -> bytes:
         return self._cipher.blind_index(ntt.strip().upper(), "ntt")
 
+    def indexes(self, person: DeclaredPerson) -> list[bytes]:
+        """Of the numbers that a declaration has of somebody."""
+        found = [self.nir_index(person.nir)] if person.nir else []
+        return [*found, self.ntt_index(person.ntt)] if person.ntt else found
+
     async def match(self, connection: Connection, people: Sequence[tuple[UUID, DeclaredPerson]]) -> list[Match]:
         """Each with the company that declares them."""
         numbers = [self._numbers(person) for _, person in people]

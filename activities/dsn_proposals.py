@@ -15,10 +15,11 @@ from activities.dsn_matching import Match, Matcher, MatchKind, Right, full_nir, 
 from db import dsn
 from db.pool import Connection
 from domain.dsn.changes import Change, ChangeKind, Decision, changes_of
-from domain.dsn.facts import DeclaredDependant, DeclaredPerson, Facts
+from domain.dsn.facts import DeclaredContract, DeclaredDependant, DeclaredPerson, Facts, Nature
 from domain.names import search_form
 from gateways.encryption import FieldCipher
 
+NOT_FOLLOWED = "not_followed"  # an affiliation said to go on beyond its contract, and no later month says it again
 # Of somebody nobody knows here, a hire is to be declared and an end to be looked at; the rest concerns nobody.
 _OF_UNKNOWN = frozenset({ChangeKind.hire, ChangeKind.end})
 _WITHOUT_RIGHT = frozenset({ChangeKind.hire, ChangeKind.identity})
@@ -85,11 +86,36 @@ class Proposals:
         rows = [self._row(one, rights) for one in proposed]
         rows = await self._known_already(connection, proposed, rows)
         rows = await self._beside_what_stands(connection, rows)
-        if not rows:
-            return 0
-        columns = [list(column) for column in zip(*map(astuple, rows), strict=True)]
-        columns.insert(18, list(former))
-        return len(await connection.fetch(dsn.ADD_CHANGES, *columns))
+        added = 0
+        if rows:
+            columns = [list(column) for column in zip(*map(astuple, rows), strict=True)]
+            columns.insert(18, list(former))
+            added = len(await connection.fetch(dsn.ADD_CHANGES, *columns))
+        await self._followed(connection, sayings)
+        return added
+
+    async def _followed(self, connection: Connection, sayings: Sequence[Saying]) -> None:
+        """Who was to stay affiliated beyond a contract (62.016) stands in a later month's declaration again."""
+        companies = list({saying.company_id for saying in sayings})
+        waiting = await connection.fetch(dsn.CONTINUED, companies, NOT_FOLLOWED)
+        followed = []
+        for saying in sayings if waiting else ():
+            month = saying.facts.key.month
+            if saying.facts.nature is not Nature.monthly or month is None:
+                continue
+            there = {
+                index
+                for person in saying.facts.people
+                if any(one.end is None and _of(one, saying.references) for one in person.contracts)
+                for index in self._matcher.indexes(person)
+            }
+            followed += [
+                row["id"]
+                for row in waiting
+                if row["company_id"] == saying.company_id and row["on_day"] < month and row["person_index"] in there
+            ]
+        if followed:
+            await connection.execute(dsn.FOLLOWED, followed)
 
     async def _matched(self, connection: Connection, sayings: Sequence[Saying]) -> list[_Proposed]:
         """Every change with whom it is about, but for those of people whom nobody knows here and whom nobody need."""
@@ -337,3 +363,8 @@ def people_and_doubts(facts: Facts) -> tuple[int, int, Iterator[Any]]:
     """How many people, of how many something cannot be understood, and what."""
     doubtful = [person for person in facts.people if person.doubts]
     return len(facts.people), len(doubtful), (fault for person in doubtful for fault in person.doubts)
+
+
+def _of(contract: DeclaredContract, references: Sequence[str]) -> bool:
+    """Whether somebody is affiliated by it on a contract that is ours."""
+    return any(one.adhesion.reference in references for one in contract.affiliations)

@@ -241,6 +241,25 @@ WHERE dsn_change.state <> 'proposed'
 RETURNING id
 """
 
+# Affiliations that are to go on beyond a contract that ended (62.016), of these companies ($1).
+CONTINUED = """
+SELECT id, company_id, person_index, on_day FROM dsn_change
+WHERE company_id = ANY ($1) AND kind = 'continued' AND state IN ('proposed', 'applied') AND outcome IN ('', $2)
+"""
+FOLLOWED = """
+UPDATE dsn_change SET outcome = 'followed', state = CASE state WHEN 'proposed' THEN 'unchanged' ELSE state END
+WHERE id = ANY ($1)
+"""
+# By the month after, where an import ($1) has it and the person does not stand in it: somebody looks, once ($2).
+NOT_FOLLOWED = """
+UPDATE dsn_change c
+SET state = 'proposed', decision = 'review', outcome = $2, decided_by = NULL, decided_at = NULL, applied_at = NULL
+FROM (SELECT DISTINCT company_id, month FROM dsn_declaration
+      WHERE import_id = $1 AND state = 'recorded' AND ours AND nature = '01' AND month IS NOT NULL) AS read
+WHERE c.company_id = read.company_id AND c.kind = 'continued' AND c.state IN ('proposed', 'applied') AND c.outcome = ''
+  AND c.on_day < read.month AND c.on_day >= read.month - interval '1 month'
+"""
+
 # --- carrying them out
 
 # $1 import, $2 after this declaration, $3 how many

@@ -15,6 +15,7 @@ from domain.working_time import months_after
 
 MOST_MONTHS: Final = 12
 DOUBLED: Final = 2  # HCR agreement, art. 8.1: twice the length of L911-8
+AFFILIATION_ALONE: Final = "alone"  # the affiliation ends without its contract (S21.G00.70.015): on that very day
 NEVER_PORTABLE: Final = ("088", "096")  # « faute lourde »: L911-8, whatever anybody decides
 
 
@@ -57,12 +58,17 @@ def reasons() -> dict[str, Reason]:
 
 def portability_of(code: str) -> Portability:
     """A code that we do not know is for a person to decide."""
+    if code == AFFILIATION_ALONE:
+        return Portability.closed
     known = reasons().get(code)
     return known.portability if known is not None else Portability.review
 
 
-def covered_until(contract_ends_on: date) -> date:
-    """The last day of the month in which the work contract ends, whatever ended it (art. 7)."""
+def covered_until(contract_ends_on: date, reason: str = "") -> date:
+    """The last day of the month in which the work contract ends, whatever ended it (art. 7); an affiliation that ends
+    without its contract ends on its day."""
+    if reason == AFFILIATION_ALONE:
+        return contract_ends_on
     return months_after(contract_ends_on.replace(day=1), 1) - timedelta(days=1)
 
 

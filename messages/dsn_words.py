@@ -89,6 +89,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
         "under_way": "Son affiliation est déjà en cours.",
         "waived": "Cette personne est dispensée d’affiliation.",
         "known_already": "C’est déjà enregistré.",
+        "followed": "La DSN d’un mois suivant la déclare de nouveau.",
+        "not_followed": "La DSN du mois suivant ne la déclare plus : le nouveau contrat attendu n’y est pas.",
         "to_employer": "Proposé à l’employeur, qui pré-affilie la personne.",
         "by_hand": "Confirmé : la suite se fait à la main, dans le dossier de la personne.",
         "purged": "Les données de cette personne ont été effacées.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from domain.departures import Portability, covered_until, portability_of, reasons
+from domain.departures import Portability, portability_of, reasons
 from messages.dsn_words import CHANGE_KINDS, CONTRACT_NATURES, DEPENDANT_KINDS, SUSPENSIONS
 from messages.typography import french, short_date_in_words
 from services.dsn_views import DsnChangeView
@@ -80,7 +80,7 @@ def _effects(change: DsnChangeView) -> list[str]:
         case "end":
             return [f"Couvert jusqu’au {day(change.on)}, fin du mois du départ.", _portability(change)]
         case "affiliation_end":
-            return [f"Couvert jusqu’au {day(covered_until(change.on))}, sans portabilité."]
+            return [f"Couvert jusqu’au {day(change.on)}, sans portabilité."]
         case "end_cancelled":
             return ["La fin enregistrée est retirée : les droits continuent sans interruption."]
         case "continued":

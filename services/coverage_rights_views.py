@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from activities.contracts.affiliation import ActorKind
 from activities.coverage_changes import Origin, RightsEvent
 from domain.coverage_rights import CoverageFacts, DayRights, EarlyEnd, End, Opening, Right, RightsMessage, StepKind
-from domain.departures import reasons
+from domain.departures import AFFILIATION_ALONE, reasons
 from domain.media import Medium
 from domain.suspensions import suspension_labels
 from messages.typography import french
@@ -194,6 +194,8 @@ def dates_of(end: End) -> EndDates:
 
 
 def reason_label(code: str) -> str:
+    if code == AFFILIATION_ALONE:
+        return "Fin d’affiliation sans fin de contrat"
     known = reasons().get(code)
     return french(known.label) if known else code
 

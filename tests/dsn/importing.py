@@ -85,6 +85,7 @@ class Desk:
         import_id = await self.receive(source or written(envoi(*declared)))
         await self.record(import_id)
         await self.apply(import_id)
+        await self.importer.finish(DsnStep(str(import_id)))
         return import_id
 
     async def apply(self, import_id: UUID) -> None:

@@ -183,6 +183,26 @@ async def test_a_trainee_and_an_affiliation_that_goes_on_close_nothing(desk: Des
     assert await covered_until(desk, coverage) is None
 
 
+async def test_an_affiliation_that_was_to_go_on_is_looked_at_when_the_next_month_does_not_say_it(desk: Desk) -> None:
+    """62.016: of two people, one stands in the next month's declaration again, the other does not."""
+    employer, _ = await insured(desk)
+    await add_insured(desk.world, employer, nir=OTHER)
+    april = [somebody(nir, leaving("30042026", kept=True)) for nir in (NIR, OTHER)]
+    await desk.read(declared_by(employer)(*april))
+    for row in await desk.changes(employer):
+        assert (await desk.decide(row)).state == "applied"
+    await desk.read(declared_by(employer)(somebody(OTHER, contract(number="CT2", start="01052026")), **MAY))
+    rows = {row["outcome"]: row for row in await desk.changes(employer) if row["kind"] == "continued"}
+    assert rows.keys() == {"followed", "not_followed"}
+    missing = rows["not_followed"]
+    assert (missing["state"], missing["decision"], missing["decided_by"]) == ("proposed", "review", None)
+    assert rows["followed"]["state"] == "applied"
+    assert (await desk.decide(missing)).outcome == "by_hand"
+    again = {**MAY, "order": "202605002", "made_on": "07062026"}
+    await desk.read(declared_by(employer)(somebody(OTHER, contract(number="CT2", start="01052026")), **again))
+    assert "not_followed" not in {row["outcome"] for row in await desk.changes(employer)}, "somebody has looked"
+
+
 async def test_an_end_taken_back_restores_the_cover_once_staff_confirm_it(desk: Desk) -> None:
     employer, coverage = await insured(desk)
     await desk.read(declared_by(employer)(somebody(NIR, leaving())))
@@ -207,14 +227,14 @@ async def test_another_contract_on_the_same_insurance_keeps_them(desk: Desk) -> 
 
 async def test_an_affiliation_that_ends_alone_closes_without_portability_once_confirmed(desk: Desk) -> None:
     employer, coverage = await insured(desk)
-    alone = [*contract(start="05012026", affiliated=False), *block("S21.G00.70", r012="1", r013="100", r015="30042026")]
+    alone = [*contract(start="05012026", affiliated=False), *block("S21.G00.70", r012="1", r013="100", r015="12042026")]
     await desk.read(declared_by(employer)(somebody(NIR, alone)))
     [row] = await desk.changes(employer)
     assert (row["kind"], row["state"]) == ("affiliation_end", "proposed")
     await desk.decide(row)
     end = await end_of(desk, coverage)
     assert end is not None
-    assert (end["covered_until"], end["portability"]) == (date(2026, 4, 30), "closed")
+    assert (end["covered_until"], end["portability"]) == (date(2026, 4, 12), "closed"), "on its day: no contract ended"
 
 
 def child(**more: str) -> list[tuple[str, str]]:
