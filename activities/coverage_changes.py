@@ -91,11 +91,13 @@ class RightsEvent(StrEnum):
 
 @dataclass(frozen=True)
 class EndOfContract:
-    """`contract_began_on`: of the first of contracts that follow each other; `reason`: a code of S21.G00.62.002."""
+    """`contract_began_on`: of the first of contracts that follow each other; `reason`: a code of S21.G00.62.002;
+    `in_doubt`: what the reason presumes open is for somebody to decide."""
 
     contract_began_on: date
     contract_ends_on: date
     reason: str
+    in_doubt: bool = False
 
 
 def computed(end: EndOfContract) -> End:
@@ -103,6 +105,8 @@ def computed(end: EndOfContract) -> End:
     opening = portability_of(end.reason)
     if opening is Portability.none:
         raise EndRefused(EndFault.not_an_end)
+    if end.in_doubt and opening is Portability.open:
+        opening = Portability.review
     if end.contract_ends_on < end.contract_began_on:
         raise EndRefused(EndFault.ends_before_it_begins, end.contract_began_on)
     period = portability_period(end.contract_began_on, end.contract_ends_on)

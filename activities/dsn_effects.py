@@ -209,7 +209,7 @@ class Effects:
                 raise DecisionRefused("end_differs")
         # Contracts that follow each other count as one: the cover began with the first of them.
         began_on = min(date.fromisoformat(self._details["contract"]["began_on"]), right.hired_on)
-        end = EndOfContract(began_on, last, reason)
+        end = EndOfContract(began_on, last, reason, in_doubt="refused" in self._details)
         try:
             facts = await coverage_changes.declare_end(self._connection, right.id, end, Origin.dsn, self._actor)
         except EndRefused as why:

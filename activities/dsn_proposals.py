@@ -163,6 +163,8 @@ class Proposals:
         outcome = match.outcome
         if right is None and match.employee_id is not None and change.kind not in _WITHOUT_RIGHT:
             outcome = outcome or "no_coverage"
+        if change.kind is ChangeKind.end and contract is not None and contract.end is not None and contract.end.refused:
+            outcome = outcome or "refused_permanent"
         number = uuid.uuid4()
         sealed = None
         if change.kind in _SEALED or match.kind in (MatchKind.proposal, MatchKind.none):
@@ -302,6 +304,8 @@ def _details(change: Change) -> dict[str, Any]:
             told["former_siret"] = contract.former_siret
         if contract.end is not None:
             told["contract_ends_on"] = str(contract.end.on)
+            if contract.end.refused:
+                told["refused"] = True
         if change.kind is ChangeKind.hire:
             told["executive"], told["local_scheme"] = contract.executive, contract.local_scheme
         if change.kind in (ChangeKind.suspended, ChangeKind.suspension_cancelled):

@@ -89,6 +89,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
         "under_way": "Son affiliation est déjà en cours.",
         "waived": "Cette personne est dispensée d’affiliation.",
         "known_already": "C’est déjà enregistré.",
+        "refused_permanent": "Un CDI proposé à la suite a été refusé : la portabilité est à décider.",
         "followed": "La DSN d’un mois suivant la déclare de nouveau.",
         "not_followed": "La DSN du mois suivant ne la déclare plus : le nouveau contrat attendu n’y est pas.",
         "to_employer": "Proposé à l’employeur, qui pré-affilie la personne.",

@@ -158,6 +158,8 @@ def _of_end(
         yield Change(ChangeKind.continued, person, f"continued:{key}", end.on, Decision.review, end.reason, contract)
     elif not _goes_on(person, contract, end):
         portability = portability_of(end.reason)
+        if end.refused and portability is Portability.open:
+            portability = Portability.review
         period = None
         if portability is Portability.open and end.on >= contract.began_on:
             period = portability_period(contract.began_on, end.on)

@@ -83,11 +83,13 @@ class Adhesion:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """S21.G00.62. `on`: the last day in the company; `kept`: the affiliation goes on (62.016), nothing closes."""
+    """S21.G00.62. `on`: the last day in the company; `kept`: the affiliation goes on (62.016), nothing closes;
+    `refused`: a permanent contract was offered after this one and refused (62.021), which may cost the benefit."""
 
     on: date
     reason: str
     kept: bool
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +295,7 @@ class _Person:
         if on is None or reason is None:
             self._doubt(block, "001" if on is None else "002")
             return None
-        return End(on, reason, block.get("016") == _YES)
+        return End(on, reason, block.get("016") == _YES, block.get("021") == _YES)
 
     def _suspension(self, block: Block) -> Suspension | None:
         reason, first = block.get("001"), self._date(block, "002")

@@ -172,6 +172,18 @@ async def test_an_end_told_otherwise_later_is_looked_at_and_then_takes_its_place
     assert [row["state"] for row in await desk.changes(employer)] == ["superseded", "applied"]
 
 
+async def test_whoever_refused_a_permanent_contract_is_looked_at_and_nothing_is_open_before(desk: Desk) -> None:
+    """62.021 beside the end of a fixed-term contract, which opens portability otherwise."""
+    employer, coverage = await insured(desk)
+    await desk.read(declared_by(employer)(somebody(NIR, leaving(refused=True))))
+    assert await desk.states(employer) == [("end", "review", "proposed")]
+    [row] = await desk.changes(employer)
+    await desk.decide(row)
+    end = await end_of(desk, coverage)
+    assert end is not None
+    assert (end["reason"], end["covered_until"], end["portability"]) == ("031", date(2026, 4, 30), "review")
+
+
 async def test_a_trainee_and_an_affiliation_that_goes_on_close_nothing(desk: Desk) -> None:
     employer, coverage = await insured(desk)
     trainee = [(code, "29" if code == "S21.G00.40.007" else value) for code, value in leaving()]

@@ -116,12 +116,19 @@ def contract(
     end: str = "",
     reason: str = "031",
     kept: bool = False,
+    refused: bool = False,
     dependants: Sequence[Rubriques] = (),
     affiliated: bool = True,
 ) -> list[tuple[str, str]]:
     lines = block("S21.G00.40", r001=start, r002="06", r003="04", r007="02", r009=number, r016="99", r017="1979")
     if end:
-        lines += block("S21.G00.62", r001=end, r002=reason, **({"r016": "01"} if kept else {}))
+        lines += block(
+            "S21.G00.62",
+            r001=end,
+            r002=reason,
+            **({"r016": "01"} if kept else {}),
+            **({"r021": "01"} if refused else {}),
+        )
     if affiliated:
         lines += block("S21.G00.70", r005="NC", r012="1", r013="100")
         for one in dependants:
