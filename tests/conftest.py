@@ -6,6 +6,7 @@ import base64
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
+from itertools import chain, zip_longest
 
 import hypothesis
 import pytest
@@ -30,19 +31,28 @@ hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
 
-# Files of few tests that take long: begun first, they do not run alone at the end.
+# Files that take long: begun first, they do not run alone at the end.
 LONGEST = (
-    *("tests/portal/test_browser.py", "tests/local/", "tests/faults/", "tests/portal/test_rights.py"),
-    *("tests/portal/test_follow_up.py", "tests/portal/test_desk.py", "tests/portal/test_space.py"),
-    *("tests/test_bench.py", "tests/workflows/", "tests/services/", "tests/api/"),
+    *("tests/portal/test_browser.py", "tests/portal/test_rights.py", "tests/portal/test_follow_up.py"),
+    *("tests/portal/test_desk.py", "tests/portal/test_space.py", "tests/test_bench.py", "tests/workflows/"),
+    *("tests/services/", "tests/api/"),
 )
+# Processes that start, die and are waited for: between the others, or the processors would stand idle.
+WAITING = ("tests/local/", "tests/faults/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def rank(item: pytest.Item) -> int:
-        return next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)), len(LONGEST))
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
 
-    items.sort(key=rank)
+    def rank(file: str) -> int:
+        return next((n for n, start in enumerate(LONGEST) if file.startswith(start)), len(LONGEST))
+
+    waiting = [file for file in files if file.startswith(WAITING)]
+    others = sorted((file for file in files if not file.startswith(WAITING)), key=rank)
+    mixed = chain.from_iterable(zip_longest(others, waiting))
+    items[:] = [item for file in mixed if file is not None for item in files[file]]
 
 
 @pytest.fixture(scope="session")
