@@ -13,11 +13,11 @@ from fastapi import FastAPI
 
 from domain.affiliation import Status
 from domain.identifiers import Civility
-from domain.synthetic import synthetic_iban, synthetic_mobile, synthetic_nir
+from domain.synthetic import synthetic_iban, synthetic_nir
 from services.callers import Scope
 from tests.api.conftest import Door, client, employee_of, key_for
 from tests.enrolling import complete, family
-from tests.world import Life, World
+from tests.world import Life, World, new_mobile
 
 BORN = "12/06/1975"
 IBAN = synthetic_iban(77)
@@ -44,7 +44,7 @@ class Person:
 def somebody() -> Person:
     number = next(_numbers)
     nir = synthetic_nir(Civility.madame, date(1975, 6, 12), "29", order=number)
-    return Person(nir, f"rappel{number}@exemple.fr", synthetic_mobile(7000 + number))
+    return Person(nir, f"rappel{number}@exemple.fr", new_mobile())
 
 
 async def finalised(app: FastAPI, door: Door, person: Person, **changes: str) -> Life:

@@ -11,27 +11,20 @@ from contextlib import asynccontextmanager
 import httpx2
 from fastapi import FastAPI
 
-from domain.synthetic import synthetic_mobile
 from tests.api.conftest import BASE, client
 from tests.users import PASSWORD, TestUser
-from tests.world import World
+from tests.world import World, new_mobile
 from web.csrf import HEADER
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _DOMAIN = "testserver.local"
 _addresses = itertools.count(secrets.randbelow(2**18))
-_numbers = itertools.count(secrets.randbelow(5000))
 
 
 def new_address() -> str:
     """An IPv4 address, of a /24 of its own, that no other test has."""
     number = next(_addresses) % 2**24
     return f"{16 + (number >> 16) % 64}.{number >> 8 & 255}.{number & 255}.7"
-
-
-def new_mobile() -> str:
-    """E.164."""
-    return synthetic_mobile(next(_numbers) % 10_000)
 
 
 class Browser:

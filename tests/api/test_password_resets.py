@@ -11,11 +11,10 @@ import pytest
 from fastapi import FastAPI
 
 from domain.rights import Role, StaffRole
-from domain.synthetic import synthetic_mobile
 from gateways.access_links import LinkKind, link_token
 from tests.api.conftest import BASE, client
 from tests.users import PASSWORD, TestUser, add_user, signed_in
-from tests.world import World
+from tests.world import World, new_mobile
 
 NEW = "quatre loutres chantent derrière le moulin"
 ASK = f"{BASE}/password-resets"
@@ -180,7 +179,7 @@ async def test_the_new_password_ends_everything_and_signs_nobody_in(
 
 async def test_the_second_factor_is_asked_after_it(world: World, anonymous: httpx2.AsyncClient) -> None:
     employer = await world.employer()
-    user = await add_user(world, {employer.company_id: Role.member}, password=PASSWORD, phone=synthetic_mobile(6161))
+    user = await add_user(world, {employer.company_id: Role.member}, password=PASSWORD, phone=new_mobile())
     assert (await complete(anonymous, await token_of(world, anonymous, user))).status_code == 204
     former = await anonymous.post(f"{BASE}/sessions", json={"email": user.email, "password": PASSWORD})
     assert former.status_code == 401

@@ -18,7 +18,6 @@ from activities.phone_losses import PhoneLosses
 from db.pool import system
 from domain.rights import Role, StaffRole, UserKind
 from domain.sign_in import parse_recovery_code
-from domain.synthetic import synthetic_mobile
 from gateways.access_links import LinkKind, link_token
 from messages.phone_sms import PHONE_CHANGED_SMS
 from messages.terms import current_terms
@@ -26,13 +25,13 @@ from services.callers import Scope
 from services.sessions import csrf_token, open_session
 from tests.api.conftest import BASE, client, key_for
 from tests.users import HERE, PASSWORD, TestUser, add_user, signed_in
-from tests.world import World
+from tests.world import World, new_mobile
 from web.cookies import SESSION_OF
 from web.csrf import HEADER
 
 ME = f"{BASE}/me"
 NEW = "quatre loutres chantent derrière le moulin"
-OLD_PHONE, NEW_PHONE = synthetic_mobile(41), synthetic_mobile(4242)
+OLD_PHONE, NEW_PHONE = new_mobile(), new_mobile()
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +117,7 @@ async def test_me_tells_rights_and_administrators_and_masks_the_number(app: Fast
         employer.siren: ("member", [names[administrator.id]]),
         other.siren: ("administrator", [names[user.id]]),
     }
-    assert me["phone"] == "06 •• •• •• 41"
+    assert me["phone"] == f"06 •• •• •• {OLD_PHONE[-2:]}"
     assert OLD_PHONE[-8:] not in answer.text
     assert me["email"] == user.email
     assert (me["kind"], me["perimeter"], me["has_totp"], me["recovery_codes_left"]) == ("employer", None, False, 0)
@@ -431,11 +430,11 @@ async def test_a_number_counts_once_its_code_was_given(
     sent = await ask_phone(browser)
     assert sent.status_code == 202, sent.text
     assert NEW_PHONE[-8:] not in sent.text
-    assert (await browser.get(ME)).json()["phone"] == "06 •• •• •• 41"
+    assert (await browser.get(ME)).json()["phone"] == f"06 •• •• •• {OLD_PHONE[-2:]}"
     async with signed_in(app, world, user) as other:
         assert (await confirm_phone(browser, await last_code(world))).status_code == 204
         assert not await is_signed_in(other)
-    assert (await browser.get(ME)).json()["phone"] == "06 •• •• •• 42"
+    assert (await browser.get(ME)).json()["phone"] == f"06 •• •• •• {NEW_PHONE[-2:]}"
     row = await row_of(world, user)
     assert row["code_due"] == "phone_changed"
     assert row["phone_index"] == world.cipher.blind_index(NEW_PHONE, "portal_user.phone")
@@ -499,7 +498,7 @@ async def test_staff_have_no_number(app: FastAPI, world: World) -> None:
 
 async def test_a_sixth_user_cannot_have_the_same_number(app: FastAPI, world: World) -> None:
     """Also when they gave it before the fifth one proved it."""
-    employer, phone = await world.employer(), synthetic_mobile(5151)
+    employer, phone = await world.employer(), new_mobile()
     users = [await add_user(world, {employer.company_id: Role.member}, password=PASSWORD) for _ in range(6)]
     for one in users[:4]:
         await world.run(

@@ -20,9 +20,9 @@ from gateways.outcomes import Ambiguous, RefusalReason, Refused, Unavailable
 from gateways.sms import Sms
 from services.second_factor import totp_step
 from tests.api.conftest import BASE
-from tests.signing_in import Browser, browser, codes, last_code, new_mobile, other_code
+from tests.signing_in import Browser, browser, codes, last_code, other_code
 from tests.users import PASSWORD, TestUser, add_user
-from tests.world import World
+from tests.world import World, new_mobile
 
 RECOVERY_SECRET = "7KQ2M8XF0000ABCD"
 

@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from domain.rights import Role
 from services.devices import DeviceToken
 from tests.api.conftest import BASE
-from tests.signing_in import Browser, browser, new_address, new_mobile
+from tests.signing_in import Browser, browser, new_address
 from tests.users import PASSWORD, TestUser, add_user
-from tests.world import World
+from tests.world import World, new_mobile
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from domain.rights import Role, StaffRole
 from services.limits import Limit
 from settings import Environment
 from tests.api.conftest import BASE
-from tests.signing_in import Browser, browser, codes, last_code, new_address, new_mobile
+from tests.signing_in import Browser, browser, codes, last_code, new_address
 from tests.users import PASSWORD, TestUser, add_user
-from tests.world import World
+from tests.world import World, new_mobile
 from web.cookies import Cookie, name_of
 
 WRONG = "quatre thés sur la terrasse verte"

@@ -24,7 +24,7 @@ from services.sessions import csrf_token, open_session
 from settings import Settings
 from tests.api.conftest import BASE, client, key_for
 from tests.users import HERE, PASSWORD, TestUser, add_user, signed_in
-from tests.world import World
+from tests.world import World, new_mobile
 from web.cookies import SESSION_OF
 from web.csrf import HEADER
 
@@ -254,7 +254,7 @@ async def test_a_suspended_member_of_staff_is_out_at_the_next_request_and_comes_
 async def test_a_revoked_member_of_staff_is_out_at_once_and_begins_anew_when_invited_again(
     app: FastAPI, world: World, http: httpx2.AsyncClient
 ) -> None:
-    user = await add_user(world, staff=[StaffRole.write], password="trois cafés sous la véranda", phone="+33639981234")
+    user = await add_user(world, staff=[StaffRole.write], password="trois cafés sous la véranda", phone=new_mobile())
     await _with_device_and_reset(world, user)
     async with signed_in(app, world, user) as browser:
         assert (await http.delete(f"{ACCOUNTS}/{user.id}")).status_code == 204

@@ -14,7 +14,6 @@ from activities.contracts import affiliation as contracts
 from activities.contracts.affiliation import DoubtResolved
 from activities.hand_over import MessageDesk
 from domain.affiliation import Attention, PauseReason, Status, Verdict
-from domain.synthetic import synthetic_mobile
 from gateways.maileva import MailevaPost
 from services.declarations import CorrectedContact, Pause
 from settings import Settings
@@ -22,7 +21,7 @@ from tests.api.conftest import client
 from tests.faults.breaking import STAFF, application, attempts, attention, changed, declare, until
 from tests.standins.maileva import MailevaStandin
 from tests.standins.server import Call
-from tests.world import Life, World, open_world
+from tests.world import Life, World, new_mobile, open_world
 from workflows.affiliation import AffiliationWorkflow
 
 CREATE, DOCUMENT, RECIPIENT, SUBMIT = "POST /sendings", "POST /documents", "POST /recipients", "POST /submit"
@@ -131,7 +130,7 @@ async def test_what_an_employer_does_while_a_letter_is_in_doubt_does_not_post_an
     if meanwhile == "a pause":
         await posting.affiliations.pause(caller, life.id, Pause(reason=PauseReason.on_leave))
     else:
-        corrected = CorrectedContact.model_validate({"phone": synthetic_mobile(1077)})
+        corrected = CorrectedContact.model_validate({"phone": new_mobile()})
         await posting.affiliations.correct_contact(caller, life.id, corrected)
     await life.until(Status.sent)
     assert await submitted(life, maileva) == 1

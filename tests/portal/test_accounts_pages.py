@@ -16,7 +16,7 @@ from tests.portal.conftest import Served
 from tests.portal.signed_in import Look, Place, browsing, looked_at
 from tests.portal.test_register import LONG
 from tests.users import TestUser, add_user
-from tests.world import World
+from tests.world import World, new_mobile
 
 ACCOUNTS = "/gestion/comptes"
 USERS = "/gestion/utilisateurs"
@@ -39,7 +39,7 @@ async def office(app: FastAPI, world: World) -> AsyncIterator[Office]:
     employer = await world.employer()
     me = await add_user(world, staff=[StaffRole.super])
     colleague = await add_user(world, staff=[StaffRole.read])
-    user = await add_user(world, {employer.company_id: Role.administrator}, phone="+33639980001")
+    user = await add_user(world, {employer.company_id: Role.administrator}, phone=new_mobile())
     async with browsing(app, world, me) as web:
         yield Office(world, app, employer, me, web, colleague, user)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
@@ -17,7 +15,6 @@ from playwright.async_api import Browser
 from db.data_map import sealed_columns
 from db.pool import system
 from domain.rights import Role, StaffRole, UserKind
-from domain.synthetic import synthetic_mobile
 from portal.space import own_path
 from services.sessions import open_session
 from services.sign_in_places import MOST
@@ -27,10 +24,8 @@ from tests.portal.conftest import Served
 from tests.portal.signed_in import enter
 from tests.portal.test_browser import faults, looking
 from tests.users import HERE, PASSWORD, TestUser, add_user, signed_in
-from tests.world import World
+from tests.world import World, new_mobile
 from web.cookies import Cookie
-
-_numbers = itertools.count(secrets.randbelow(9000))  # a number serves five people at most
 
 
 @pytest.fixture
@@ -54,7 +49,7 @@ async def signs_in(web: Browsing, user: TestUser, at: str = "/connexion") -> str
 
 
 async def gives_code(web: Browsing, world: World) -> str:
-    await web.fill({"phone": synthetic_mobile(next(_numbers))}).press("Envoyer le code")
+    await web.fill({"phone": new_mobile()}).press("Envoyer le code")
     return await web.fill({"code": await last_sms(world)}).press("Continuer")
 
 
@@ -339,7 +334,7 @@ async def test_every_page_is_accessible_and_fits(browser: Browser, served: Serve
         await page.fill("#password", PASSWORD)
         await page.click("text=Se connecter")
         found += await faults(page, "number to give")
-        await page.fill("#phone", synthetic_mobile(next(_numbers)))
+        await page.fill("#phone", new_mobile())
         await page.click("text=Envoyer le code")
         found += await faults(page, "code to give")
         await page.fill("#code", await last_sms(world))

@@ -24,9 +24,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from api.app import create_app
 from composition import passwords
 from db import sessions, sign_in
-from tests.signing_in import Browser, browser, codes, new_mobile, other_code
+from tests.signing_in import Browser, browser, codes, other_code
 from tests.users import PASSWORD, TestUser, add_user
-from tests.world import World
+from tests.world import World, new_mobile
 
 EXAMPLES = int(os.environ.get("STATEFUL", "0"))
 PASSWORDS = (PASSWORD, "cinq tartes dans le four rouge")

@@ -36,7 +36,7 @@ from db.pool import create_pool
 from domain.affiliation import Status
 from domain.identifiers import Civility
 from domain.rights import StaffRole
-from domain.synthetic import synthetic_iban, synthetic_mobile, synthetic_nir
+from domain.synthetic import synthetic_iban, synthetic_nir
 from gateways.delivery import DeliveryKind
 from gateways.letter_codes import format_code
 from gateways.mail import Email
@@ -53,7 +53,7 @@ from tests.enrolling import family, save, send, upload
 from tests.gateways.files.samples import rib_pdf
 from tests.histories.corpus import readable
 from tests.histories.scene import Scene
-from tests.world import Employer, Life, World, open_world
+from tests.world import Employer, Life, World, new_mobile, open_world
 from workflows.nightly import NightlyWorkflow
 
 EVERYWHERE_BUT = ("local_message",)  # the mailbox, phone and letter box of the embedded default hold what was sent
@@ -87,7 +87,7 @@ class Canaries:
             "birth_date": self.add(f"{who} birth date", birth.isoformat()),
             "nir": self.add(f"{who} NIR", nir, secret=True),
             "email": f"{self.word(f'{who} e-mail').lower()}@exemple.fr",
-            "phone": self.add(f"{who} telephone", synthetic_mobile(secrets.randbelow(10_000))),
+            "phone": self.add(f"{who} telephone", new_mobile()),
             "address": {"line1": f"12 rue {self.word(f'{who} street')}", "postcode": "75011", "city": "Paris"},
         }
 
